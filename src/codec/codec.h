@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CODEC_H
+#define CODEC_H
+
+#include "base/base.h"
+#include "column/column.h"
+
+/*
+ * codec - message bytes to columns
+ *
+ * A codec instance belongs to one thread (it keeps scratch space and guesses,
+ * such as the order in which the fields of the last message came); it is made
+ * for one row type, a STRUCT, and writes a message as one row of its columns.
+ *
+ * Contract of decode:
+ *  - `columns[i]` is field i of the row type, or NULL when nobody wants it: the
+ *    bytes are then checked and skipped.
+ *  - Row `row` of every wanted column is written in every case, NULL included.
+ *  - Strings longer than COLUMN_STRING_INLINE point into `value` or `arena`;
+ *    both stay until the chunk is released.
+ *  - It never fails for the data's sake: see enum codec_row.
+ */
+enum codec_row {
+    CODEC_ROW_OK,
+    CODEC_ROW_BAD_FIELD, /* at least one field did not fit its column and is NULL */
+    CODEC_ROW_BAD,       /* not a message of this format: all columns are NULL */
+};
+
+/* Why the last message was not CODEC_ROW_OK: the first thing that was wrong with it. */
+struct codec_fault {
+    const char *reason; /* stable code for metrics: "syntax", "utf8", "range", "type", "depth"… */
+    size_t position;    /* byte in the value */
+    char message[192];  /* for a person; names the field when there is one */
+};
+
+struct codec;
+
+struct codec_ops {
+    const char *name; /* the value of 'value.format' */
+    enum codec_row (*decode)(struct codec *codec, struct str value, struct column *const *columns,
+                             size_t row, struct arena *arena);
+    void (*close)(struct codec *codec);
+};
+
+struct codec {
+    const struct codec_ops *ops;
+    const struct type *row_type;
+    struct codec_fault fault; /* of the last decode that was not CODEC_ROW_OK */
+};
+
+/* What a number means in a TIMESTAMP column; Spark's from_json takes seconds. */
+enum codec_epoch { CODEC_EPOCH_SECONDS, CODEC_EPOCH_MILLIS, CODEC_EPOCH_MICROS, CODEC_EPOCH_NANOS };
+
+struct codec_options {
+    enum codec_epoch timestamp_unit; /* option timestampUnit */
+    bool allow_nan;     /* NaN, Infinity, -Infinity as bare numbers (allowNonNumericNumbers) */
+    uint32_t depth_max; /* nesting; 0 = 512 */
+};
+
+/*
+ * Opens the codec named `format` ("json"; others follow) for a row type, which must outlive it.
+ * ERR_CONFIG for an unknown format (lists the known ones) or a type it cannot decode (names the
+ * field).
+ */
+int codec_open(struct str format, const struct type *row_type, const struct codec_options *options,
+               struct codec **ret_codec, struct err *err);
+void codec_close(struct codec *codec); /* NULL is fine */
+
+/* A tombstone (value.ptr == NULL) is a row of NULLs and CODEC_ROW_OK. */
+static inline enum codec_row codec_decode(struct codec *codec, struct str value,
+                                          struct column *const *columns, size_t row,
+                                          struct arena *arena)
+{
+    return codec->ops->decode(codec, value, columns, row, arena);
+}
+
+#endif

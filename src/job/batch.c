@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * batch - messages on their way into one commit
+ *
+ * The scan side runs on DuckDB's workers: each local owns a codec and the packet
+ * that its last chunk's strings point into.
+ *
+ *  (1) A packet is freed when the same local comes for its next chunk: DuckDB is
+ *      done with the strings then (design.md 1).
+ *  (2) A local that goes without having seen the end of the batch marks the
+ *      batch aborted and wakes the others; the statement has failed then.
+ *  (3) Every message pushed is counted when it is pushed and when it is decoded;
+ *      the two must agree before the commit.
+ *  (4) A packet that fits into no chunk any more is carried over to the next
+ *      call of the same local.
+ */
+#include "job/batch.h"
+
+#include <stdio.h>
+
+struct batch_local {
+    struct arena arena; /* decoded escapes of the present chunk */
+    struct codec *codec;
+    struct packet *packet; /* the present chunk points into it */
+    size_t next;           /* first message of it that is not decoded */
+    struct column **declared;
+    bool saw_end;
+};
+
+/* ---- scan: called by DuckDB's workers ------------------------------------------------------- */
+
+static int scan_open(struct sql_scan *scan, const bool *wanted, void **ret_local, struct err *err)
+{
+    (void)wanted;
+    struct batch_input *in = CONTAINER_OF(scan, struct batch_input, scan);
+    struct batch_local *local = mem_new(struct batch_local);
+    const struct plan_stream *stream = in->input->stream;
+    int rc = codec_open(stream->format, stream->row_type, &stream->codec, &local->codec, err);
+    if (rc < 0) {
+        mem_free(local);
+        return rc;
+    }
+    atomic_fetch_add(&in->locals_open, 1);
+    *ret_local = local;
+    return 0;
+}
+
+static void scan_close(struct sql_scan *scan, void *ptr)
+{
+    struct batch_input *in = CONTAINER_OF(scan, struct batch_input, scan);
+    struct batch_local *local = ptr;
+    if (!local->saw_end) {
+        atomic_store(&in->ended_early, true);
+        batch_abort(in->batch);
+    }
+    packet_free(local->packet);
+    codec_close(local->codec);
+    arena_done(&local->arena);
+    mem_free(local);
+    atomic_fetch_sub(&in->locals_open, 1);
+}
+
+static void write_key(const struct message *m, struct column *col, size_t row, bool key)
+{
+    struct str bytes = key ? m->key : m->value;
+    if (bytes.ptr == NULL) {
+        column_set_null(col, row);
+    } else {
+        column_set_string(col, row, bytes);
+    }
+}
+
+static void write_meta(const struct batch_input *in, enum plan_meta meta, const struct message *m,
+                       struct column *col, size_t row)
+{
+    const struct source_partition *p = &in->partitions[m->partition];
+    switch (meta) {
+    case PLAN_META_KEY:
+        write_key(m, col, row, true);
+        return;
+    case PLAN_META_VALUE:
+        write_key(m, col, row, false);
+        return;
+    case PLAN_META_TOPIC:
+        column_set_string(col, row, p->topic);
+        return;
+    case PLAN_META_PARTITION:
+        ((int32_t *)col->data)[row] = p->number;
+        return;
+    case PLAN_META_OFFSET:
+        ((int64_t *)col->data)[row] = m->offset;
+        return;
+    case PLAN_META_TIMESTAMP:
+        if (m->timestamp_us < 0) {
+            column_set_null(col, row);
+        } else {
+            ((int64_t *)col->data)[row] = m->timestamp_us;
+        }
+        return;
+    }
+}
+
+static void note_fault(struct batch *batch, const struct codec *codec, const struct message *m)
+{
+    MUTEX_GUARD(&batch->lock);
+    if (!batch->fault.set) {
+        batch->fault = (struct batch_fault){true, codec->fault, m->partition, m->offset};
+    }
+}
+
+static int fail_record(struct batch_input *in, const struct codec *codec, const struct message *m,
+                       struct err *err)
+{
+    const struct source_partition *p = &in->partitions[m->partition];
+    return err_set(err, ERR_DATA,
+                   "topic \"%.*s\" partition %d offset %" PRId64 ": %s (%s at byte %zu); set "
+                   "onBadRecord to null or drop to go on",
+                   STR_FMT(p->topic), p->number, m->offset, codec->fault.message,
+                   codec->fault.reason, codec->fault.position);
+}
+
+/* What to do with a message that did not decode cleanly: 1 = keep the row, 0 = leave it out. */
+static int judge(struct batch_input *in, struct batch_local *local, enum codec_row decoded,
+                 const struct message *m, struct err *err)
+{
+    note_fault(in->batch, local->codec, m);
+    atomic_fetch_add(decoded == CODEC_ROW_BAD ? &in->counts.bad_records : &in->counts.bad_fields,
+                     1);
+    switch (in->input->stream->on_bad_record) {
+    case PLAN_BAD_NULL:
+        return 1;
+    case PLAN_BAD_DROP:
+        atomic_fetch_add(&in->counts.dropped, 1);
+        return 0;
+    case PLAN_BAD_FAIL:
+        return fail_record(in, local->codec, m, err);
+    }
+    assert(false);
+    return 0;
+}
+
+/* Decodes messages of the local's packet into rows from `row` on; the number of rows filled. */
+static int decode_packet(struct batch_input *in, struct batch_local *local,
+                         struct column *const *columns, size_t row, size_t capacity,
+                         struct err *err)
+{
+    const struct plan_input *input = in->input;
+    size_t first = local->next;
+    while (local->next < local->packet->count && row < capacity) {
+        const struct message *m = &local->packet->messages[local->next++];
+        enum codec_row decoded = codec_decode(local->codec, m->value, columns, row, &local->arena);
+        if (UNLIKELY(decoded != CODEC_ROW_OK) && TRY(judge(in, local, decoded, m, err)) == 0) {
+            continue;
+        }
+        for (size_t i = 0; i < input->meta_count; i++) {
+            struct column *col = columns[input->declared_count + i];
+            if (col != NULL) {
+                write_meta(in, input->meta[i], m, col, row);
+            }
+        }
+        row++;
+    }
+    atomic_fetch_add(&in->counts.messages, (long long)(local->next - first));
+    return (int)row;
+}
+
+/* Waits for the next packet: 1 = got one, 0 = end of the batch. */
+static int next_packet(struct batch_input *in, struct batch_local *local, struct err *err)
+{
+    void *item = NULL;
+    enum queue_rc rc = queue_pop(in->packets, &item, INT64_MAX);
+    if (atomic_load(&in->batch->aborted)) {
+        if (rc == QUEUE_OK) {
+            packet_free(item);
+        }
+        return err_set(err, ERR_CANCELED, "the batch was given up");
+    }
+    if (rc != QUEUE_OK) {
+        assert(rc == QUEUE_CLOSED);
+        return 0;
+    }
+    local->packet = item;
+    local->next = 0;
+    return 1;
+}
+
+static int fill(struct batch_input *in, struct batch_local *local, struct column *const *columns,
+                size_t capacity, struct err *err)
+{
+    arena_reset(&local->arena);
+    int rows = 0;
+    while (rows == 0) {
+        if (local->packet == NULL || local->next == local->packet->count) {
+            packet_free(TAKE(local->packet));
+            if (TRY(next_packet(in, local, err)) == 0) {
+                local->saw_end = true;
+                return 0;
+            }
+        }
+        /* A packet whose messages were all dropped gives no row: go on to the next. */
+        rows = TRY(decode_packet(in, local, columns, 0, capacity, err));
+    }
+    atomic_fetch_add(&in->counts.rows, rows);
+    return rows;
+}
+
+static int scan_fill(struct sql_scan *scan, void *ptr, struct column *const *columns,
+                     size_t capacity, struct err *err)
+{
+    struct batch_input *in = CONTAINER_OF(scan, struct batch_input, scan);
+    int rc = fill(in, ptr, columns, capacity, err);
+    if (rc < 0) {
+        struct batch *batch = in->batch;
+        MUTEX_GUARD(&batch->lock);
+        if (!batch->scan_failed) {
+            batch->scan_failed = true;
+            batch->scan_err = *err;
+        }
+    }
+    return rc;
+}
+
+static const struct sql_scan_ops scan_ops = {
+    .open_local = scan_open,
+    .fill = scan_fill,
+    .close_local = scan_close,
+};
+
+/* ---- the job's side ---------------------------------------------------------------------- */
+
+struct batch *batch_new(const struct plan_query *query, struct source *const *sources,
+                        int64_t number, uint64_t queue_bytes)
+{
+    struct batch *batch = mem_new(struct batch);
+    mutex_init(&batch->lock);
+    batch->number = number;
+    batch->version = -1;
+    batch->oldest_record_us = INT64_MAX;
+    batch->opened_us = clock_mono_us();
+    batch->wall_us = clock_wall_us();
+    batch->input_count = query->inputs.count;
+    batch->inputs = arena_new_array(&batch->arena, struct batch_input, batch->input_count);
+    for (size_t i = 0; i < batch->input_count; i++) {
+        struct batch_input *in = &batch->inputs[i];
+        in->scan.ops = &scan_ops;
+        in->batch = batch;
+        in->input = &query->inputs.items[i];
+        in->source = sources[i];
+        in->packets = queue_new(queue_bytes);
+        in->partition_count = sources[i]->partitions.count;
+        in->start_offsets = arena_new_array(&batch->arena, int64_t, in->partition_count);
+        in->end_offsets = arena_new_array(&batch->arena, int64_t, in->partition_count);
+        struct source_partition *partitions =
+            arena_new_array(&batch->arena, struct source_partition, in->partition_count);
+        for (size_t p = 0; p < in->partition_count; p++) {
+            partitions[p] = sources[i]->partitions.items[p];
+            in->start_offsets[p] = partitions[p].next_offset;
+        }
+        in->partitions = partitions;
+    }
+    return batch;
+}
+
+void batch_free(struct batch *batch)
+{
+    if (batch == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < batch->input_count; i++) {
+        struct batch_input *in = &batch->inputs[i];
+        assert(atomic_load(&in->locals_open) == 0);
+        queue_close(in->packets);
+        void *item = NULL;
+        while (queue_pop(in->packets, &item, 0) == QUEUE_OK) {
+            packet_free(item);
+        }
+        queue_free(in->packets);
+    }
+    mem_free(batch->dir);
+    mutex_done(&batch->lock);
+    arena_done(&batch->arena);
+    mem_free(batch);
+}
+
+void batch_abort(struct batch *batch)
+{
+    atomic_store(&batch->aborted, true);
+    for (size_t i = 0; i < batch->input_count; i++) {
+        queue_close(batch->inputs[i].packets);
+    }
+}
+
+int64_t batch_messages(const struct batch *batch)
+{
+    int64_t sum = 0;
+    for (size_t i = 0; i < batch->input_count; i++) {
+        sum += batch->inputs[i].pushed_messages;
+    }
+    return sum;
+}
+
+static void note_times(struct batch *batch, const struct packet *packet)
+{
+    for (size_t i = 0; i < packet->count; i++) {
+        int64_t t = packet->messages[i].timestamp_us;
+        if (t >= 0) {
+            batch->oldest_record_us = t < batch->oldest_record_us ? t : batch->oldest_record_us;
+            batch->newest_record_us = t > batch->newest_record_us ? t : batch->newest_record_us;
+        }
+    }
+}
+
+enum queue_rc batch_push(struct batch *batch, size_t input, struct packet *packet,
+                         int64_t until_mono_us)
+{
+    struct batch_input *in = &batch->inputs[input];
+    int64_t count = (int64_t)packet->count;
+    uint64_t bytes = packet->bytes;
+    /* Before the push: afterwards the packet belongs to a worker. */
+    note_times(batch, packet);
+    enum queue_rc rc = queue_push(in->packets, packet, bytes, until_mono_us);
+    if (rc == QUEUE_OK) {
+        in->pushed_messages += count;
+        in->pushed_bytes += bytes;
+    }
+    return rc;
+}
+
+void batch_seal(struct batch *batch)
+{
+    for (size_t i = 0; i < batch->input_count; i++) {
+        struct batch_input *in = &batch->inputs[i];
+        for (size_t p = 0; p < in->partition_count; p++) {
+            in->end_offsets[p] = in->source->partitions.items[p].next_offset;
+        }
+        queue_close(in->packets);
+    }
+    batch->sealed_us = clock_mono_us();
+}
+
+int batch_check_taken(struct batch *batch, struct err *err)
+{
+    for (size_t i = 0; i < batch->input_count; i++) {
+        struct batch_input *in = &batch->inputs[i];
+        int64_t taken = atomic_load(&in->counts.messages);
+        if (taken != in->pushed_messages || atomic_load(&in->ended_early)) {
+            return err_set(err, ERR_CORRUPT,
+                           "the query took %" PRId64 " of %" PRId64 " messages of \"%.*s\"; "
+                           "nothing was written",
+                           taken, in->pushed_messages, STR_FMT(in->input->stream->name));
+        }
+    }
+    return 0;
+}
+
+size_t batch_positions(const struct batch *batch, struct sink_position *out, size_t cap)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < batch->input_count; i++) {
+        const struct batch_input *in = &batch->inputs[i];
+        for (size_t p = 0; p < in->partition_count; p++) {
+            const struct source_partition *part = &in->partitions[p];
+            if (in->end_offsets[p] == in->start_offsets[p] || !part->started) {
+                continue;
+            }
+            assert(in->end_offsets[p] > in->start_offsets[p]);
+            assert(count < cap);
+            out[count++] = (struct sink_position){
+                .stream = in->input->stream->name,
+                .topic = part->topic,
+                .topic_id = part->topic_id,
+                .partition = part->number,
+                .next_offset = in->end_offsets[p],
+            };
+        }
+    }
+    return count;
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef JOB_BATCH_H
+#define JOB_BATCH_H
+
+#include "codec/codec.h"
+#include "connect/connector.h"
+#include "connect/delta_sink.h"
+#include "plan/plan.h"
+#include "sql/sql.h"
+
+#include <stdatomic.h>
+
+/*
+ * batch - messages on their way into one commit, private to job/
+ *
+ * The job's thread opens it, pushes packets into its inputs and seals it; the
+ * encoder reads it through one scan an input; the committer uploads what came
+ * out and commits.  Ownership goes along; only the inputs' queues are shared,
+ * between the job's thread and DuckDB's workers.
+ */
+
+/* How the messages of one input were decoded; written by workers, read after the statement. */
+struct batch_counts {
+    atomic_llong messages; /* taken from the queue */
+    atomic_llong rows;     /* handed to DuckDB */
+    atomic_llong bad_fields;
+    atomic_llong bad_records;
+    atomic_llong dropped; /* bad records left out (onBadRecord = drop) */
+};
+
+/* The first bad record of a batch, for the log. */
+struct batch_fault {
+    bool set;
+    struct codec_fault fault;
+    uint32_t partition;
+    int64_t offset;
+};
+
+struct batch;
+
+struct batch_input {
+    struct sql_scan scan; /* first: the table function reads us */
+    struct batch *batch;
+    const struct plan_input *input;
+    struct source *source;                     /* for the job's thread only */
+    const struct source_partition *partitions; /* as of the batch's start, for all threads */
+    struct queue *packets;
+    int64_t pushed_messages; /* owned by the job's thread until sealed */
+    uint64_t pushed_bytes;
+    int64_t *start_offsets; /* by partition: where this batch begins and ends */
+    int64_t *end_offsets;
+    size_t partition_count;
+    struct batch_counts counts;
+    atomic_int locals_open;
+    atomic_bool ended_early; /* a local went without having seen the end */
+};
+
+struct batch {
+    struct arena arena; /* everything with the batch's life */
+    int64_t number;     /* of this run, from 0 */
+    struct batch_input *inputs;
+    size_t input_count;
+    size_t message_limit; /* 0 = none; a retry in smaller pieces */
+    atomic_bool aborted;
+    /* The error of a scan, which DuckDB would flatten to text. */
+    struct mutex lock;
+    struct err scan_err;      /* guarded by .lock */
+    bool scan_failed;         /* guarded by .lock */
+    struct batch_fault fault; /* guarded by .lock */
+    /* stamps, µs; mono unless said otherwise */
+    int64_t opened_us, sealed_us, encoded_us, uploaded_us, committed_us, copy_started_us;
+    int64_t oldest_record_us; /* wall clock; INT64_MAX = none */
+    int64_t newest_record_us;
+    int64_t wall_us; /* when it was opened */
+    /* what came out */
+    char *dir;
+    struct sql_copy_result copied;
+    int64_t version;
+};
+
+struct batch *batch_new(const struct plan_query *query, struct source *const *sources,
+                        int64_t number, uint64_t queue_bytes);
+void batch_free(struct batch *batch); /* drops what is left in the queues; not the folder */
+
+/* Makes the statement that reads it fail with the batch's own error, and wakes it. */
+void batch_abort(struct batch *batch);
+int64_t batch_messages(const struct batch *batch);
+
+/* Between push and seal, the job's thread. Takes the packet when QUEUE_OK. */
+enum queue_rc batch_push(struct batch *batch, size_t input, struct packet *packet,
+                         int64_t until_mono_us);
+/* No more messages: end_offsets are the sources' positions. */
+void batch_seal(struct batch *batch);
+
+/* ERR_CORRUPT when DuckDB did not take every message that was pushed, or a local ended early. */
+int batch_check_taken(struct batch *batch, struct err *err);
+
+/* Partitions the batch moved, as positions to commit; strings are borrowed. */
+size_t batch_positions(const struct batch *batch, struct sink_position *out, size_t cap);
+
+#endif

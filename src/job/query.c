@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * query - the parts of one attempt to run a streaming table
+ *
+ * Opening goes: databases, plan, sources, table, positions, start commit,
+ * assignment.  Nothing is read before the start commit is durable, and what
+ * "latest" meant is in it (design.md 2a).
+ */
+#include "job/query.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* Memory of the user's database unless SET memory_limit says otherwise. */
+#define MEMORY_BYTES_PRESET  ((uint64_t)512 << 20)
+#define SERVICE_MEMORY_BYTES ((uint64_t)512 << 20)
+/* Tries of the start commit against rivals that start at the same time. */
+#define BEGIN_TRIES 100
+
+void query_set_state(struct query *q, enum job_state state, const char *reason)
+{
+    MUTEX_GUARD(&q->lock);
+    q->figures.state = state;
+    snprintf(q->figures.reason, sizeof(q->figures.reason), "%s", reason == NULL ? "" : reason);
+}
+
+void query_fail(struct query *q, const struct err *err)
+{
+    MUTEX_GUARD(&q->lock);
+    if (q->trouble != TROUBLE_FATAL) {
+        q->trouble = TROUBLE_FATAL;
+        q->err = *err;
+    }
+    cond_broadcast(&q->changed);
+}
+
+void query_cancel(struct query *q)
+{
+    stop_set(&q->cancel);
+    MUTEX_GUARD(&q->lock);
+    if (q->live_conn != NULL) {
+        sql_interrupt(q->live_conn);
+    }
+    if (q->live_store != NULL) {
+        store_cancel(q->live_store);
+    }
+    cond_broadcast(&q->changed);
+}
+
+bool query_is_canceled(struct query *q)
+{
+    return stop_is_set(&q->cancel);
+}
+
+bool query_wait_idle(struct query *q)
+{
+    MUTEX_GUARD(&q->lock);
+    while (q->finished < q->handed) {
+        if (q->trouble != TROUBLE_NONE || query_is_canceled(q)) {
+            return false;
+        }
+        (void)cond_wait_until(&q->changed, &q->lock, clock_mono_us() + 100000);
+    }
+    return q->trouble == TROUBLE_NONE;
+}
+
+/* ---- spool ----------------------------------------------------------------------------------- */
+
+/*
+ * SLUICE_SPOOL, else beside a local table (same file system: files are moved into place), else
+ * the temporary folder.
+ */
+static char *spool_path(const struct query *q, const char *local_root)
+{
+    AUTO_BUF struct buf name = {0};
+    uri_encode(&name, q->table->query_name, "");
+    const char *set = getenv("SLUICE_SPOOL");
+    if (set != NULL && set[0] != '\0') {
+        return mem_printf("%s/sluice-%s", set, name.ptr);
+    }
+    if (local_root != NULL) {
+        return mem_printf("%s/_sluice/spool-%s", local_root, name.ptr);
+    }
+    const char *temp = getenv("TMPDIR");
+    AUTO_BUF struct buf location = {0};
+    buf_printf(&location, "%.*s", STR_FMT(q->table->location));
+    return mem_printf("%s/sluice-%s-%016" PRIx64, temp == NULL ? "/tmp" : temp, name.ptr,
+                      str_hash(buf_str(&location)));
+}
+
+/* Another instance on this machine may still be ending: it gets a folder of its own then. */
+static int spool_open(struct query *q, const char *local_root, struct err *err)
+{
+    struct query_parts *p = &q->parts;
+    AUTO_FREE char *base = spool_path(q, local_root);
+    for (int i = 0; i < 64; i++) {
+        AUTO_FREE char *dir = i == 0 ? mem_strdup(base) : mem_printf("%s-%d", base, i);
+        AUTO_FREE char *lock = mem_printf("%s.lock", dir);
+        TRY(fs_make_dirs(dir, err));
+        if (TRY(fs_lock(lock, &p->spool_lock, err)) == 1) {
+            TRY(fs_remove_tree(dir, err));
+            TRY(fs_make_dirs(dir, err));
+            p->spool = TAKE(dir);
+            return 0;
+        }
+    }
+    return err_set(err, ERR_IO, "all spool folders like \"%s\" are in use", base);
+}
+
+static void spool_close(struct query_parts *p)
+{
+    struct err ignored;
+    if (p->spool != NULL) {
+        (void)fs_remove_tree(p->spool, &ignored);
+        AUTO_FREE char *lock = mem_printf("%s.lock", p->spool);
+        (void)unlink(lock);
+    }
+    fd_close(&p->spool_lock);
+    mem_free(TAKE(p->spool));
+}
+
+/* ---- opening ----------------------------------------------------------------------------------
+ */
+
+static int open_databases(struct query *q, struct err *err)
+{
+    struct query_parts *p = &q->parts;
+    uint64_t memory = q->plan->memory_bytes == 0 ? MEMORY_BYTES_PRESET : q->plan->memory_bytes;
+    struct sql_db_options user = {
+        .memory_bytes = memory, .threads = q->plan->threads, .temp_dir = p->spool, .sandbox = true};
+    TRY(sql_open(&user, &p->db, err));
+    TRY(sql_connect(p->db, &p->conn, err));
+    TRY(sql_register_text_function(p->conn, DELTA_SINK_KEY_FUNCTION, delta_sink_partition_key,
+                                   err));
+    struct sql_db_options service = {
+        .memory_bytes = SERVICE_MEMORY_BYTES, .threads = 1, .temp_dir = p->spool};
+    TRY(sql_open(&service, &p->service_db, err));
+    MUTEX_GUARD(&q->lock);
+    q->live_conn = p->conn;
+    return 0;
+}
+
+static int open_sources(struct query *q, struct err *err)
+{
+    struct query_parts *p = &q->parts;
+    size_t count = p->query->inputs.count;
+    p->sources = arena_new_array(&p->arena, struct source *, count);
+    const char *name = arena_strdup(&p->arena, q->table->query_name);
+    for (size_t i = 0; i < count; i++) {
+        const struct plan_stream *stream = p->query->inputs.items[i].stream;
+        TRY(source_open(stream->source, &stream->settings, name, &q->cancel, &p->sources[i], err));
+        query_set_state(q, JOB_WAITING, "connecting to the source");
+        TRY(source_discover(p->sources[i], err));
+    }
+    return 0;
+}
+
+static int open_sink(struct query *q, struct store *store, struct err *err)
+{
+    struct query_parts *p = &q->parts;
+    const struct plan_table *t = q->table;
+    struct delta_property *properties =
+        arena_new_array(&p->arena, struct delta_property, t->properties.count);
+    for (size_t i = 0; i < t->properties.count; i++) {
+        properties[i] =
+            (struct delta_property){t->properties.items[i].name, t->properties.items[i].value};
+    }
+    struct delta_sink_options options = {
+        .query = t->query_name,
+        .run_id = q->run_id,
+        .row_type = p->query->row_type,
+        .partition_columns = t->partition_columns.items,
+        .partition_count = t->partition_columns.count,
+        .properties = properties,
+        .property_count = t->properties.count,
+        .comment = t->comment,
+        .codec = t->compression.ptr,
+        .merge_schema = t->merge_schema,
+        .second_query = t->second_query,
+    };
+    query_set_state(q, JOB_WAITING, "opening the table");
+    return delta_sink_open(store, p->service_db, p->spool, &options, &p->sink, err);
+}
+
+struct sink_position *query_positions(struct query *q, struct arena *arena, size_t *ret_count)
+{
+    struct query_parts *p = &q->parts;
+    size_t total = 0;
+    for (size_t i = 0; i < p->query->inputs.count; i++) {
+        total += p->sources[i]->partitions.count;
+    }
+    struct sink_position *positions = arena_new_array(arena, struct sink_position, total);
+    size_t at = 0;
+    for (size_t i = 0; i < p->query->inputs.count; i++) {
+        vec_foreach (struct source_partition, part, &p->sources[i]->partitions) {
+            positions[at++] = (struct sink_position){
+                .stream = p->query->inputs.items[i].stream->name,
+                .topic = part->topic,
+                .topic_id = part->topic_id,
+                .partition = part->number,
+                .next_offset = part->next_offset,
+            };
+        }
+    }
+    *ret_count = total;
+    return positions;
+}
+
+/* Hands the table's positions to the sources and lets them resolve those it does not have. */
+static int resolve_positions(struct query *q, struct sink_position *positions, struct err *err)
+{
+    struct query_parts *p = &q->parts;
+    AUTO_ARENA struct arena arena = {0};
+    size_t at = 0;
+    for (size_t i = 0; i < p->query->inputs.count; i++) {
+        struct source *source = p->sources[i];
+        bool *which = arena_new_array(&arena, bool, source->partitions.count);
+        size_t first = at;
+        for (size_t k = 0; k < source->partitions.count; k++, at++) {
+            source->partitions.items[k].next_offset = positions[at].next_offset;
+            which[k] = positions[at].next_offset < 0;
+        }
+        TRY(source_resolve(source, which, err));
+        for (size_t k = 0; k < source->partitions.count; k++) {
+            positions[first + k].next_offset = source->partitions.items[k].next_offset;
+        }
+    }
+    return 0;
+}
+
+static int begin(struct query *q, struct err *err)
+{
+    for (int i = 0; i < BEGIN_TRIES; i++) {
+        AUTO_ARENA struct arena arena = {0};
+        size_t count = 0;
+        struct sink_position *positions = query_positions(q, &arena, &count);
+        bool moved = false;
+        TRY(delta_sink_positions(q->parts.sink, positions, count, err));
+        TRY(resolve_positions(q, positions, err));
+        TRY(delta_sink_begin(q->parts.sink, positions, count, &moved, err));
+        if (!moved) {
+            q->txns_written_us = clock_mono_us();
+            return 0;
+        }
+    }
+    return err_set_retry(err, "other instances of this query keep starting; giving up");
+}
+
+/* ---- what depends on the table -----------------------------------------------------------------
+ */
+
+/* Parquet columns carry the table's spelling of a name; the query's may differ by case. */
+static void make_copy_select(struct query *q, const struct delta_snapshot *snapshot)
+{
+    struct query_parts *p = &q->parts;
+    const struct type *mine = p->query->row_type;
+    const struct type *table = snapshot->metadata.schema;
+    AUTO_BUF struct buf text = {0};
+    bool differs = false;
+    buf_add_c(&text, "SELECT ");
+    size_t written = 0;
+    for (size_t i = 0; i < mine->field_count; i++) {
+        struct str name = mine->fields[i].name;
+        bool partition = false;
+        for (size_t k = 0; k < q->table->partition_columns.count; k++) {
+            partition = partition || str_eq_nocase(q->table->partition_columns.items[k], name);
+        }
+        if (partition) {
+            continue;
+        }
+        ptrdiff_t at = type_find_field_nocase(table, name);
+        struct str spelled = at < 0 ? name : table->fields[at].name;
+        differs = differs || !str_eq(spelled, name);
+        buf_add_c(&text, written++ == 0 ? "" : ", ");
+        sql_quote_name(&text, name);
+        buf_add_c(&text, " AS ");
+        sql_quote_name(&text, spelled);
+    }
+    for (size_t k = 0; k < q->table->partition_columns.count; k++) {
+        buf_add_c(&text, ", ");
+        sql_quote_name(&text, str_of(p->query->partition_keys[k]));
+    }
+    buf_printf(&text, " FROM (%s)", p->query->copy_select);
+    p->copy_select = differs ? buf_take(&text) : mem_strdup(p->query->copy_select);
+}
+
+/* Paths, as statistics spell them, of columns that must not be NULL. */
+static void list_not_null(struct query *q, const struct delta_snapshot *snapshot)
+{
+    struct query_parts *p = &q->parts;
+    const struct type *table = snapshot->metadata.schema;
+    const char **paths = arena_new_array(&p->arena, const char *, table->field_count + 1);
+    bool *keys = arena_new_array(&p->arena, bool, q->table->partition_columns.count + 1);
+    size_t count = 0;
+    for (size_t i = 0; i < table->field_count; i++) {
+        if (table->fields[i].nullable) {
+            continue;
+        }
+        bool partition = false;
+        for (size_t k = 0; k < q->table->partition_columns.count; k++) {
+            if (str_eq_nocase(q->table->partition_columns.items[k], table->fields[i].name)) {
+                keys[k] = true;
+                partition = true;
+            }
+        }
+        if (!partition) {
+            AUTO_BUF struct buf path = {0};
+            sql_quote_name(&path, table->fields[i].name);
+            paths[count++] = arena_strdup(&p->arena, buf_str(&path));
+        }
+    }
+    p->not_null = paths;
+    p->partition_not_null = keys;
+}
+
+static int open_table(struct query *q, struct store *store, struct err *err)
+{
+    struct query_parts *p = &q->parts;
+    {
+        MUTEX_GUARD(&q->lock);
+        q->live_store = store;
+    }
+    int rc = open_sink(q, store, err);
+    if (rc < 0) {
+        MUTEX_GUARD(&q->lock);
+        q->live_store = NULL; /* the sink took it and is gone */
+        return rc;
+    }
+    TRY(begin(q, err));
+    const struct delta_snapshot *snapshot = delta_sink_snapshot(p->sink);
+    char ns[UUID_TEXT];
+    snprintf(ns, sizeof(ns), "%.*s", STR_FMT(snapshot->metadata.id));
+    AUTO_FREE char *name = str_dup(q->table->query_name);
+    rand_uuid5(ns, name, q->id);
+    make_copy_select(q, snapshot);
+    list_not_null(q, snapshot);
+    return 0;
+}
+
+static bool is_bounded(const struct query *q)
+{
+    return q->options->available_now || q->table->trigger != PLAN_TRIGGER_INTERVAL;
+}
+
+int query_open_parts(struct query *q, struct err *err)
+{
+    struct query_parts *p = &q->parts;
+    *p = (struct query_parts){.spool_lock = -1};
+    query_set_state(q, JOB_STARTING, NULL);
+    struct store *store = NULL;
+    TRY(store_open(q->table->location, &q->table->store, &store, err));
+    int rc = spool_open(q, store_local_root(store), err);
+    rc = rc < 0 ? rc : open_databases(q, err);
+    rc = rc < 0 ? rc : plan_bind(q->plan, q->table, p->conn, &p->query, err);
+    rc = rc < 0 ? rc : open_sources(q, err);
+    if (rc < 0) {
+        store_close(store);
+        return rc;
+    }
+    TRY(open_table(q, store, err));
+    for (size_t i = 0; i < p->query->inputs.count; i++) {
+        if (is_bounded(q)) {
+            TRY(source_bound(p->sources[i], err));
+        }
+        TRY(source_start(p->sources[i], err));
+    }
+    return 0;
+}
+
+void query_close_parts(struct query *q)
+{
+    struct query_parts *p = &q->parts;
+    {
+        MUTEX_GUARD(&q->lock);
+        q->live_conn = NULL;
+        q->live_store = NULL;
+    }
+    delta_sink_close(p->sink);
+    for (size_t i = 0; p->sources != NULL && i < p->query->inputs.count; i++) {
+        source_close(p->sources[i]);
+    }
+    plan_query_free(p->query);
+    sql_disconnect(p->conn);
+    sql_close(p->db);
+    sql_close(p->service_db);
+    spool_close(p);
+    mem_free(p->copy_select);
+    arena_done(&p->arena);
+    *p = (struct query_parts){.spool_lock = -1};
+}

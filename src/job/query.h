@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef JOB_QUERY_H
+#define JOB_QUERY_H
+
+#include "job/batch.h"
+#include "job/job.h"
+
+/*
+ * query - one streaming table while it runs, private to job/
+ *
+ * Three threads and two queues of batches:
+ *
+ *     reader ──► to_encode ──► encoder ──► to_commit ──► committer
+ *     polls the sources,       runs one COPY             uploads, commits,
+ *     cuts batches             a batch                   tells the source
+ *
+ * The reader hands a batch over with its first message and goes on filling it, so that it is
+ * decoded and encoded while it arrives.  Batch N+1 is encoded while N uploads and commits;
+ * commits stay in order because the queues do.
+ */
+
+/* What the reader has to deal with. */
+enum query_trouble {
+    TROUBLE_NONE,
+    TROUBLE_RETRY, /* a batch failed for the data's sake: read it again in smaller pieces */
+    TROUBLE_FATAL, /* .err says why; the attempt ends */
+};
+
+/* A message that the SQL cannot take; found by bisecting. */
+struct query_poison {
+    size_t input;
+    uint32_t partition;
+    int64_t offset;
+};
+
+/* Figures for people and programs; a copy is taken under the lock. */
+struct query_figures {
+    enum job_state state;
+    char reason[256]; /* for JOB_WAITING and JOB_FAILED */
+    int64_t input_rows, output_rows, bad_records, bad_fields, dropped;
+    int64_t batches, files, bytes;
+    int64_t version;    /* of the table; -1 = none */
+    int64_t lag;        /* messages behind the ends of the logs; -1 = unknown */
+    int64_t latency_us; /* oldest record of the last batch to its commit; -1 = unknown */
+    int64_t last_commit_mono_us;
+    double input_rate; /* rows a second of the last batch */
+};
+
+/* What is outside of this process, or needs an end; made for each attempt. */
+struct query_parts {
+    struct arena arena;
+    struct sql_db *db;         /* runs the user's SQL, sandboxed */
+    struct sql_db *service_db; /* checkpoints */
+    struct sql_conn *conn;     /* the encoder's */
+    struct plan_query *query;
+    struct source **sources; /* one an input */
+    struct delta_sink *sink; /* the committer's while it runs */
+    char *spool;
+    int spool_lock;
+    char *copy_select;           /* with the table's spelling of names */
+    const char *const *not_null; /* quoted paths of NOT NULL columns, NULL-terminated */
+    const bool *partition_not_null;
+};
+
+struct query {
+    const struct plan *plan;
+    const struct plan_table *table;
+    const struct job_options *options;
+    struct stop *stop;  /* finish what is under way and end */
+    struct stop cancel; /* give up what is under way */
+    char run_id[UUID_TEXT];
+    char id[UUID_TEXT];
+    struct thread supervisor;
+
+    struct query_parts parts;
+    struct thread encoder, committer;
+    struct queue *to_encode, *to_commit;
+
+    struct mutex lock;
+    struct cond changed;
+    /* guarded by .lock */
+    enum query_trouble trouble;
+    struct err err;
+    struct batch *failed;              /* with TROUBLE_RETRY */
+    int64_t handed, encoded, finished; /* batches: to the encoder, out of it, out of the pipeline */
+    struct sql_conn *live_conn;        /* for cancel */
+    struct store *live_store;
+    struct query_figures figures;
+    bool ended;
+    struct err end_err;
+    int end_rc;
+
+    /* owned by the reader */
+    int64_t batch_number;
+    int64_t next_tick_us;
+    size_t message_limit;      /* 0 = none */
+    size_t message_limit_goal; /* no limit again beyond this */
+    VEC(struct query_poison) poisons;
+    int64_t txns_written_us; /* mono, when all positions were last written */
+};
+
+/* ---- query.c: an attempt's parts ------------------------------------------------------------ */
+
+/* Opens everything and makes the start commit. On error query_close_parts is still to be called. */
+int query_open_parts(struct query *q, struct err *err);
+void query_close_parts(struct query *q);
+/* Makes every wait of the attempt end; any thread. */
+void query_cancel(struct query *q);
+bool query_is_canceled(struct query *q);
+/* Records the first trouble and wakes the reader. */
+void query_fail(struct query *q, const struct err *err);
+/* Waits until no batch is under way, trouble or cancel; true = idle. */
+bool query_wait_idle(struct query *q);
+void query_set_state(struct query *q, enum job_state state, const char *reason);
+/* Positions of all started partitions; in `arena`. */
+struct sink_position *query_positions(struct query *q, struct arena *arena, size_t *ret_count);
+
+/* ---- the threads ------------------------------------------------------------------------------
+ */
+
+int query_read(struct query *q, struct err *err); /* reader.c: until stopped or drained */
+void query_encode(void *query);                   /* encoder.c: thread */
+void query_commit(void *query);                   /* committer.c: thread */
+
+/* ---- progress.c ---------------------------------------------------------------------------------
+ */
+
+/* Counts a committed batch and logs its StreamingQueryProgress. */
+void query_report(struct query *q, struct batch *batch);
+/* The batch's progress as JSON (streaming.md 1.10). */
+void query_progress_print(const struct query *q, const struct batch *batch, struct buf *out);
+
+#endif

@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the integration tests stand on: real servers, the sluice process, and
+readers and a ledger that share no code with Sluice.
+
+    deps     where tools/deps has put things
+    process  a child process: started, waited for, stopped by its own pid, logged
+    kafka    KafkaBroker: one KRaft node, with topics, producing, consuming
+    s3       S3Client (own signatures), MinIO, Versitygw
+    sluice   Sluice: the binary with a pipeline file
+    delta    reading tables by delta-rs, and the log as it lies there
+    spark    a Spark session with Delta, Kafka and S3
+    ledger   which produced records are missing, doubled or wrong in a table
+"""

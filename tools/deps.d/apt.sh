@@ -1,0 +1,48 @@
+# shellcheck shell=bash
+# apt.sh - Debian packages, only those that are missing
+#
+# On another system this says what is wanted and goes on: a packager has these
+# libraries already.
+
+APT_BUILD=(
+    gcc libc6-dev make meson ninja-build pkg-config python3
+    clang clang-format clang-tidy libclang-rt-14-dev ccache
+    libssl-dev libcurl4-openssl-dev libzstd-dev zlib1g-dev liblz4-dev
+    libmicrohttpd-dev uthash-dev libcmocka-dev libjansson-dev
+    valgrind shellcheck pmccabe curl python3-venv python3-pip
+)
+
+apt_missing() { # PACKAGE…
+    local have
+    # Unknown names only go to stderr; what is installed is printed.
+    have=$(dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' "$@" 2>/dev/null |
+        sed -n 's/^ii *//p') || true
+    comm -23 <(printf '%s\n' "$@" | sort -u) <(printf '%s\n' "$have" | sort -u)
+}
+
+apt_install() { # PACKAGE…
+    local missing sudo=() options=(-qq -o DPkg::Lock::Timeout=600)
+    if ! command -v apt-get >/dev/null; then
+        say "no apt here; these must be there already: $*"
+        return 0
+    fi
+    mapfile -t missing < <(apt_missing "$@")
+    [ ${#missing[@]} -gt 0 ] || return 0
+    say "apt: installing ${missing[*]}"
+    if [ "$(id -u)" -ne 0 ]; then
+        command -v sudo >/dev/null || die "not root and no sudo: install ${missing[*]}"
+        sudo=(sudo)
+    fi
+    if [ -z "${APT_UPDATED:-}" ]; then
+        "${sudo[@]}" apt-get "${options[@]}" update
+        APT_UPDATED=yes
+    fi
+    "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive \
+        apt-get "${options[@]}" install -y --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+# A program that may also have come from elsewhere than apt.
+need_program() { # PROGRAM PACKAGE…
+    command -v "$1" >/dev/null || apt_install "${@:2}"
+    command -v "$1" >/dev/null || die "$1 is needed and apt has not brought it"
+}

@@ -1,0 +1,100 @@
+# shellcheck shell=bash
+# test.sh - what the tests run against: servers, and independent readers
+#
+# Versions are pinned here, in requirements.txt and in maven/*.xml.
+
+GO_VERSION=1.26.8
+MINIO_MODULE=github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c
+VERSITYGW_MODULE=github.com/versity/versitygw/cmd/versitygw@v1.8.0
+
+deps_test() {
+    test_programs
+    mkdir -p "$PREFIX/log"
+    # The S3 servers take minutes of compiling: they go their own way, behind
+    # everything else on this machine.
+    if ! recipe_is_made minio || ! recipe_is_made versitygw; then
+        setsid nohup nice -n 10 "$TOOLS/deps" background minio versitygw \
+            >"$PREFIX/log/background" 2>&1 </dev/null &
+        say "minio and versitygw are compiling in the background (tools/deps wait)"
+    fi
+    recipe_make kafka
+    recipe_make python
+    recipe_make spark
+}
+
+test_programs() {
+    need_program java openjdk-17-jre-headless
+    need_program mvn maven
+    need_program go golang-go
+}
+
+deps_background() { # NAME…
+    local name
+    for name in "$@"; do
+        recipe_make "$name"
+    done
+}
+
+# --- Go -------------------------------------------------------------------
+
+minio_key() { echo "$MINIO_MODULE"; }
+minio_make() { go_install "$MINIO_MODULE"; }
+
+versitygw_key() { echo "$VERSITYGW_MODULE"; }
+versitygw_make() { go_install "$VERSITYGW_MODULE"; }
+
+go_install() { # MODULE
+    local go
+    go=$(go_new_enough)
+    GOBIN=$PWD/bin GOTOOLCHAIN=local CGO_ENABLED=0 "$go" install -trimpath -ldflags='-s -w' "$1"
+    mv bin/* "$PREFIX/bin/"
+}
+
+# The newest releases want a newer Go than Debian has.  A Go too old to build
+# them can still fetch a newer one: toolchains are modules like any other, checked
+# against the same checksum database.
+go_new_enough() {
+    local have want dir
+    have=$(GOTOOLCHAIN=local go env GOVERSION)
+    if printf '%s\n' "go$GO_VERSION" "$have" | sort -V -C; then
+        command -v go
+        return
+    fi
+    want=golang.org/toolchain@v0.0.1-go$GO_VERSION.linux-$(go env GOARCH)
+    dir=$(cd / && GOTOOLCHAIN=local GO111MODULE=on go mod download -json "$want" |
+        sed -n 's/^[[:space:]]*"Dir": "\(.*\)",*$/\1/p')
+    [ -x "$dir/bin/go" ] || chmod -R u+w "$dir"
+    # A module's files come without the executable bit.
+    [ -x "$dir/bin/go" ] || chmod +x "$dir"/bin/* "$dir"/pkg/tool/*/*
+    printf '%s\n' "$dir/bin/go"
+}
+
+# --- Maven ----------------------------------------------------------------
+
+kafka_key() { cat "$TOOLS/maven/kafka.xml" "$TOOLS/maven/kafka.sha256"; }
+kafka_make() { maven_jars kafka "$PREFIX/kafka"; }
+
+spark_key() { cat "$TOOLS/maven/spark.xml" "$TOOLS/maven/spark.sha256"; }
+spark_make() { maven_jars spark "$PREFIX/spark"; }
+
+# The jars that maven/NAME.xml names, with all they need, in TARGET.
+maven_jars() { # NAME TARGET
+    mvn -B -q --strict-checksums -f "$TOOLS/maven/$1.xml" dependency:copy-dependencies \
+        -DincludeScope=runtime -DoutputDirectory="$PWD/jars"
+    (cd jars && sha256sum --quiet --strict -c "$TOOLS/maven/$1.sha256")
+    # Nothing but what is in the list, either.
+    diff <(cd jars && ls) <(sed 's/^.*  //' "$TOOLS/maven/$1.sha256" | sort)
+    rm -rf "$2"
+    mv jars "$2"
+}
+
+# --- Python ---------------------------------------------------------------
+
+python_key() { cat "$TOOLS/requirements.txt"; }
+
+# requirements.txt is complete (made by tools/requirements.sh), hence --no-deps.
+python_make() {
+    rm -rf "$PREFIX/venv"
+    python3 -m venv "$PREFIX/venv"
+    "$PREFIX/venv/bin/pip" install --no-deps --require-hashes -r "$TOOLS/requirements.txt"
+}
