@@ -10,6 +10,7 @@
  */
 #include "base/mem.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -77,6 +78,7 @@ char *mem_strdup(const char *s)
 
 char *mem_printf(const char *fmt, ...)
 {
+    assert(fmt != NULL);
     va_list args;
     va_start(args, fmt);
     va_list again;

@@ -25,7 +25,7 @@
 
 /* Address of a new zeroed last element; earlier addresses may move. */
 #define vec_push(v)                                                                                \
-    ((__typeof__((v)->items))vec_push_at((void *)&(v)->items, &(v)->count, &(v)->cap,             \
+    ((__typeof__((v)->items))vec_push_at((void *)&(v)->items, &(v)->count, &(v)->cap,              \
                                          sizeof(*(v)->items)))
 #define vec_reserve(v, want)                                                                       \
     vec_reserve_at((void *)&(v)->items, &(v)->cap, (want), sizeof(*(v)->items))
@@ -38,7 +38,8 @@
         (v)->cap = 0;                                                                              \
     } while (0)
 #define vec_foreach(T, it, v)                                                                      \
-    for (T *it = (v)->items, *it##_end = (v)->items + (v)->count; it < it##_end; it++)
+    for (T *it = (v)->items, *it##_end = (v)->count == 0 ? it : it + (v)->count; it < it##_end;    \
+         it++)
 
 void *vec_push_at(void **items, size_t *count, size_t *cap, size_t item_bytes);
 void vec_reserve_at(void **items, size_t *cap, size_t want, size_t item_bytes);

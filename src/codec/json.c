@@ -333,7 +333,11 @@ static const char *decode_entry(struct codec_json *j, struct codec_json_node *no
         col->child_rows = at + (p != NULL);
         return p;
     }
-    codec_json_rows_unwrite(&col->children[1], entry);
+    if (entry + 1 == at) {
+        codec_json_rows_unwrite(&col->children[1], entry);
+    } else {
+        codec_json_rows_abandon(&col->children[1], entry);
+    }
     return decode_value(j, &node->children[1], p, &col->children[1], entry);
 }
 
@@ -395,9 +399,6 @@ static const char *decode_nested(struct codec_json *j, struct codec_json_node *n
  */
 static COLD const char *explain(struct codec_json *j, struct str value, const char *first)
 {
-    if (first == value.ptr + value.len) {
-        return codec_json_fail(j, &j->root, first, "syntax", "the message is empty");
-    }
     AUTO_FREE char *copy = mem_alloc(value.len + 1);
     memcpy(copy, value.ptr, value.len);
     copy[value.len] = '}';
@@ -431,9 +432,10 @@ static const char *decode_message(struct codec_json *j, struct str value,
     while (end > p && (end[-1] == ' ' || end[-1] == '\n' || end[-1] == '\r' || end[-1] == '\t')) {
         end--;
     }
-    if (end > p) {
-        p = scan_space(p); /* stops at end[-1] at the latest */
+    if (UNLIKELY(end == p)) {
+        return codec_json_fail(j, &j->root, p, "syntax", "the message is empty");
     }
+    p = scan_space(p); /* stops at end[-1] at the latest */
     if (UNLIKELY(end - p < 2 || *p != '{' || end[-1] != '}')) {
         return explain(j, value, p);
     }

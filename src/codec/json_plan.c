@@ -206,8 +206,9 @@ void codec_json_plan_done(struct codec_json *j)
     arena_done(&j->memory);
 }
 
-static void write_fault(struct codec_json *j, const struct codec_json_node *node, const char *at,
-                        const char *reason, const char *fmt, va_list args)
+static void PRINTF(5, 0)
+    write_fault(struct codec_json *j, const struct codec_json_node *node, const char *at,
+                const char *reason, const char *fmt, va_list args)
 {
     struct codec_fault *fault = &j->codec.fault;
     fault->reason = reason;

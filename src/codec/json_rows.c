@@ -72,6 +72,11 @@ static void revalidate(struct column *col, uint64_t from, uint64_t to)
     }
 }
 
+void codec_json_rows_abandon(struct column *col, size_t row)
+{
+    revalidate(col, row, row + 1);
+}
+
 void codec_json_rows_roll_back(struct codec_json *j)
 {
     for (size_t m = 0; m < j->mark_count; m++) {

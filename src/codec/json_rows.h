@@ -8,8 +8,10 @@
  * json_rows - taking back what was written, and the keys of maps
  */
 
-/* The row of `col` is as if never written: for the second value of a duplicate key. */
+/* The last row of `col` is as if never written: for the second value of a duplicate field. */
 void codec_json_rows_unwrite(struct column *col, size_t row);
+/* The same for a row with others behind it: its lists' elements stay, unreferenced. */
+void codec_json_rows_abandon(struct column *col, size_t row);
 
 /* Notes how long the list was before this message, once a message and list. */
 static inline void json_rows_touch(struct codec_json *j, struct codec_json_node *node,

@@ -17,6 +17,7 @@
 #define SLICE_MS      50
 #define RETRY_US      200000
 #define STOP_GRACE_US 2000000
+#define UNKNOWN_TRIES 2
 
 void kafka_descriptions_done(struct kafka_descriptions *d)
 {
@@ -149,8 +150,23 @@ static void kafka_topic_id_print(const rd_kafka_Uuid_t *id, char out[KAFKA_TOPIC
     }
 }
 
+static bool kafka_describe_is_unclear(const struct kafka_description *d, int tries)
+{
+    switch (d->error) {
+    case RD_KAFKA_RESP_ERR_NO_ERROR:
+        return d->partition_count == 0;
+    case RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE:
+        return true;
+    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+        /* A broker that has just started may not know yet; one that says it again knows. */
+        return tries < UNKNOWN_TRIES;
+    default:
+        return false;
+    }
+}
+
 /* True when all topics have a clear answer; a leaderless topic and the like are asked for again. */
-static bool kafka_describe_take(rd_kafka_event_t *event, struct kafka_descriptions *out,
+static bool kafka_describe_take(rd_kafka_event_t *event, int tries, struct kafka_descriptions *out,
                                 char *ret_text, size_t text_bytes)
 {
     size_t count = 0;
@@ -166,10 +182,12 @@ static bool kafka_describe_take(rd_kafka_event_t *event, struct kafka_descriptio
         kafka_topic_id_print(rd_kafka_TopicDescription_topic_id(topics[i]), d->id);
         rd_kafka_TopicDescription_partitions(topics[i], &partitions);
         d->partition_count = (int32_t)partitions;
-        if (d->error == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE ||
-            (d->error == RD_KAFKA_RESP_ERR_NO_ERROR && partitions == 0)) {
+        if (kafka_describe_is_unclear(d, tries)) {
             is_clear = false;
-            snprintf(ret_text, text_bytes, "topic \"%s\" has no leader yet", d->name);
+            snprintf(ret_text, text_bytes, "topic \"%s\": %s", d->name,
+                     rd_kafka_err2str(d->error != RD_KAFKA_RESP_ERR_NO_ERROR
+                                          ? d->error
+                                          : RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE));
         }
     }
     return is_clear;
@@ -183,7 +201,7 @@ int kafka_error_hopeless(rd_kafka_resp_err_t code, const char *what, const char 
     case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
     case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
     case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
-    case RD_KAFKA_RESP_ERR_INVALID_TOPIC_EXCEPTION:
+    case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
     case RD_KAFKA_RESP_ERR_UNSUPPORTED_VERSION:
     case RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE:
         return err_set(err, ERR_CONFIG, "%s: %s", what, text);
@@ -207,7 +225,7 @@ int kafka_admin_describe(struct kafka_source *s, const char **names, size_t coun
 {
     assert(count > 0);
     struct kafka_patience patience = kafka_patience_begin(s, wait);
-    for (;;) {
+    for (int tries = 0;; tries++) {
         AUTO_QUEUE rd_kafka_queue_t *queue = rd_kafka_queue_new(s->rk);
         AUTO_EVENT rd_kafka_event_t *event = NULL;
         char text[256];
@@ -216,7 +234,7 @@ int kafka_admin_describe(struct kafka_source *s, const char **names, size_t coun
             return 0;
         }
         if (rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR_NO_ERROR) {
-            if (kafka_describe_take(event, out, text, sizeof(text))) {
+            if (kafka_describe_take(event, tries, out, text, sizeof(text))) {
                 return 1;
             }
             kafka_descriptions_done(out);

@@ -104,8 +104,6 @@ struct kafka_source {
     struct cond changed;
     VEC(struct kafka_toppar) toppars; /* grown by the job's thread, read by all under the lock */
     struct kafka_descriptions found;  /* by the watcher, for the job's thread */
-    bool watch_failed;
-    struct err watch_failure;
     int64_t contact_us; /* when the broker last answered the watcher */
     bool is_acknowledging;
     bool is_auth_failed; /* since the client was made; the reason is in auth_reason */

@@ -510,10 +510,6 @@ int kafka_topics_adopt(struct kafka_source *s, struct err *err)
     AUTO_DESCRIPTIONS struct kafka_descriptions found = {0};
     {
         MUTEX_GUARD(&s->lock);
-        if (s->watch_failed) {
-            *err = s->watch_failure;
-            return err->code;
-        }
         found = s->found;
         s->found = (struct kafka_descriptions){0};
     }

@@ -11,6 +11,9 @@
  */
 #include "connect/connector.h"
 
+#include <stdarg.h>
+#include <stdio.h>
+
 #include "connect/file.h"
 #include "connect/generator.h"
 #include "connect/kafka.h"

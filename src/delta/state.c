@@ -122,6 +122,7 @@ static void apply_metadata(struct delta_state *state, const struct delta_metadat
         mine->schema = NULL;
     }
     state->has_metadata = true;
+    state->changes++;
 }
 
 static void apply_info(struct delta_state *state, int64_t version,
@@ -141,6 +142,7 @@ void delta_state_apply(struct delta_state *state, int64_t version,
     case DELTA_ACTION_PROTOCOL:
         delta_action_copy_protocol(&state->arena, &action->protocol, &state->snapshot.protocol);
         state->has_protocol = true;
+        state->changes++;
         break;
     case DELTA_ACTION_METADATA:
         apply_metadata(state, &action->metadata);

@@ -100,11 +100,13 @@ static void write_meta(const struct batch_input *in, enum plan_meta meta, const 
     }
 }
 
-static void note_fault(struct batch *batch, const struct codec *codec, const struct message *m)
+static void note_fault(struct batch_input *in, const struct codec *codec, const struct message *m)
 {
+    struct batch *batch = in->batch;
     MUTEX_GUARD(&batch->lock);
     if (!batch->fault.set) {
-        batch->fault = (struct batch_fault){true, codec->fault, m->partition, m->offset};
+        batch->fault =
+            (struct batch_fault){true, codec->fault, &in->partitions[m->partition], m->offset};
     }
 }
 
@@ -123,7 +125,7 @@ static int fail_record(struct batch_input *in, const struct codec *codec, const 
 static int judge(struct batch_input *in, struct batch_local *local, enum codec_row decoded,
                  const struct message *m, struct err *err)
 {
-    note_fault(in->batch, local->codec, m);
+    note_fault(in, local->codec, m);
     atomic_fetch_add(decoded == CODEC_ROW_BAD ? &in->counts.bad_records : &in->counts.bad_fields,
                      1);
     switch (in->input->stream->on_bad_record) {
@@ -209,7 +211,8 @@ static int scan_fill(struct sql_scan *scan, void *ptr, struct column *const *col
 {
     struct batch_input *in = CONTAINER_OF(scan, struct batch_input, scan);
     int rc = fill(in, ptr, columns, capacity, err);
-    if (rc < 0) {
+    /* ERR_CANCELED only says that somebody else has failed. */
+    if (rc < 0 && rc != ERR_CANCELED) {
         struct batch *batch = in->batch;
         MUTEX_GUARD(&batch->lock);
         if (!batch->scan_failed) {
@@ -250,6 +253,7 @@ struct batch *batch_new(const struct plan_query *query, struct source *const *so
         in->partition_count = sources[i]->partitions.count;
         in->start_offsets = arena_new_array(&batch->arena, int64_t, in->partition_count);
         in->end_offsets = arena_new_array(&batch->arena, int64_t, in->partition_count);
+        in->log_ends = arena_new_array(&batch->arena, int64_t, in->partition_count);
         struct source_partition *partitions =
             arena_new_array(&batch->arena, struct source_partition, in->partition_count);
         for (size_t p = 0; p < in->partition_count; p++) {
@@ -290,6 +294,12 @@ void batch_abort(struct batch *batch)
     }
 }
 
+void batch_give_up(struct batch *batch)
+{
+    atomic_store(&batch->given_up, true);
+    batch_abort(batch);
+}
+
 int64_t batch_messages(const struct batch *batch)
 {
     int64_t sum = 0;
@@ -316,6 +326,11 @@ enum queue_rc batch_push(struct batch *batch, size_t input, struct packet *packe
     struct batch_input *in = &batch->inputs[input];
     int64_t count = (int64_t)packet->count;
     uint64_t bytes = packet->bytes;
+    assert(count > 0);
+    if (in->pushed_messages == 0) {
+        in->single_partition = packet->messages[0].partition;
+        in->single_offset = packet->messages[0].offset;
+    }
     /* Before the push: afterwards the packet belongs to a worker. */
     note_times(batch, packet);
     enum queue_rc rc = queue_push(in->packets, packet, bytes, until_mono_us);
@@ -332,10 +347,14 @@ void batch_seal(struct batch *batch)
         struct batch_input *in = &batch->inputs[i];
         for (size_t p = 0; p < in->partition_count; p++) {
             in->end_offsets[p] = in->source->partitions.items[p].next_offset;
+            in->log_ends[p] = in->source->partitions.items[p].end_offset;
         }
-        queue_close(in->packets);
     }
     batch->sealed_us = clock_mono_us();
+    atomic_store(&batch->sealed, true);
+    for (size_t i = 0; i < batch->input_count; i++) {
+        queue_close(batch->inputs[i].packets);
+    }
 }
 
 int batch_check_taken(struct batch *batch, struct err *err)

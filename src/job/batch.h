@@ -32,7 +32,7 @@ struct batch_counts {
 struct batch_fault {
     bool set;
     struct codec_fault fault;
-    uint32_t partition;
+    const struct source_partition *source; /* which partition */
     int64_t offset;
 };
 
@@ -47,8 +47,11 @@ struct batch_input {
     struct queue *packets;
     int64_t pushed_messages; /* owned by the job's thread until sealed */
     uint64_t pushed_bytes;
+    uint32_t single_partition; /* of the first message: with pushed_messages == 1, the only one */
+    int64_t single_offset;
     int64_t *start_offsets; /* by partition: where this batch begins and ends */
     int64_t *end_offsets;
+    int64_t *log_ends; /* last known ends of the logs, when it was sealed; -1 = unknown */
     size_t partition_count;
     struct batch_counts counts;
     atomic_int locals_open;
@@ -61,7 +64,9 @@ struct batch {
     struct batch_input *inputs;
     size_t input_count;
     size_t message_limit; /* 0 = none; a retry in smaller pieces */
-    atomic_bool aborted;
+    atomic_bool sealed;   /* every message is in the queues */
+    atomic_bool aborted;  /* the statement is to fail, or has failed */
+    atomic_bool given_up; /* by the reader: the failure is not the batch's own */
     /* The error of a scan, which DuckDB would flatten to text. */
     struct mutex lock;
     struct err scan_err;      /* guarded by .lock */
@@ -82,8 +87,10 @@ struct batch *batch_new(const struct plan_query *query, struct source *const *so
                         int64_t number, uint64_t queue_bytes);
 void batch_free(struct batch *batch); /* drops what is left in the queues; not the folder */
 
-/* Makes the statement that reads it fail with the batch's own error, and wakes it. */
+/* Makes the statement that reads it fail, wakes it, and ends pushing. Any thread. */
 void batch_abort(struct batch *batch);
+/* The same, by the reader: whatever error comes of it means nothing. */
+void batch_give_up(struct batch *batch);
 int64_t batch_messages(const struct batch *batch);
 
 /* Between push and seal, the job's thread. Takes the packet when QUEUE_OK. */

@@ -82,6 +82,7 @@ struct query {
     enum query_trouble trouble;
     struct err err;
     struct batch *failed;              /* with TROUBLE_RETRY */
+    struct batch *reader_has;          /* handed over, but the reader is still filling it */
     int64_t handed, encoded, finished; /* batches: to the encoder, out of it, out of the pipeline */
     struct sql_conn *live_conn;        /* for cancel */
     struct store *live_store;
@@ -121,6 +122,8 @@ struct sink_position *query_positions(struct query *q, struct arena *arena, size
 int query_read(struct query *q, struct err *err); /* reader.c: until stopped or drained */
 void query_encode(void *query);                   /* encoder.c: thread */
 void query_commit(void *query);                   /* committer.c: thread */
+/* Frees a batch at the end of its way; encoder or committer. */
+void query_let_go(struct query *q, struct batch *batch);
 
 /* ---- progress.c ---------------------------------------------------------------------------------
  */

@@ -89,8 +89,7 @@ void plan_complain_offer(struct plan_near *near, struct str candidate)
 {
     char a[64];
     char b[64];
-    size_t distance =
-        str_distance(upper(near->met, a, sizeof(a)), upper(candidate, b, sizeof(b)));
+    size_t distance = str_distance(upper(near->met, a, sizeof(a)), upper(candidate, b, sizeof(b)));
     if (distance < near->distance && distance < candidate.len) {
         near->distance = distance;
         near->best = candidate;

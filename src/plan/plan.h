@@ -37,7 +37,7 @@ enum plan_bad_record { PLAN_BAD_NULL, PLAN_BAD_DROP, PLAN_BAD_FAIL };
 
 struct plan_stream {
     struct str name;
-    struct plan_place place; /* of the name */
+    struct plan_place place;     /* of the name */
     const struct type *row_type; /* the declared columns */
     const struct source_ops *source;
     struct settings settings; /* of source and stream together */

@@ -40,8 +40,7 @@ static bool is_digit(char c)
 
 static bool is_letter(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
-           (unsigned char)c >= 0x80;
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (unsigned char)c >= 0x80;
 }
 
 static bool is_space(char c)
@@ -92,7 +91,8 @@ static int skip_block_comment(struct scanner *s)
             s->at++;
         }
     }
-    return plan_complain(s->err, s->file, place_of(s, start), "comment \"/*\" has no closing \"*/\"");
+    return plan_complain(s->err, s->file, place_of(s, start),
+                         "comment \"/*\" has no closing \"*/\"");
 }
 
 /* `s` with every doubled `quote` made one. */
@@ -128,8 +128,8 @@ static int scan_quoted(struct scanner *s, size_t start)
         if (peek(s, 0) == quote && peek(s, 1) != quote) {
             break;
         }
-        s->at += peek(s, 0) == quote || (escapes && peek(s, 0) == '\\' && peek(s, 1) != '\0') ? 2
-                                                                                               : 1;
+        s->at +=
+            peek(s, 0) == quote || (escapes && peek(s, 0) == '\\' && peek(s, 1) != '\0') ? 2 : 1;
     }
     struct str value = str_n(s->subst->out.ptr + inner, s->at - inner);
     s->at++;
@@ -271,8 +271,8 @@ int plan_token_scan(struct arena *arena, struct str file, const struct plan_subs
         push(&s, PLAN_TOKEN_END, s.at);
         struct plan_token *items = arena_new_array(arena, struct plan_token, s.tokens.count);
         memcpy(items, s.tokens.items, s.tokens.count * sizeof(*items));
-        *ret_tokens = (struct plan_tokens){
-            .text = subst->out, .items = items, .count = s.tokens.count};
+        *ret_tokens =
+            (struct plan_tokens){.text = subst->out, .items = items, .count = s.tokens.count};
     }
     vec_done(&s.tokens);
     return rc;

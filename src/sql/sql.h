@@ -4,6 +4,8 @@
 
 #include "base/base.h"
 #include "column/column.h"
+#include "sql/body.h"
+#include "sql/macros.h"
 
 /*
  * sql - DuckDB behind our own words

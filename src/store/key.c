@@ -93,3 +93,10 @@ const char *store_key_show(struct str key, char out[STORE_KEY_SHOWN])
     snprintf(out + len, STORE_KEY_SHOWN - len, "%s", cut ? dots : "");
     return out;
 }
+
+int store_key_too_large(struct str key, const struct buf *out, struct err *err)
+{
+    char shown[STORE_KEY_SHOWN];
+    return err_set(err, ERR_DATA, "get \"%s\": the object is larger than %zu bytes",
+                   store_key_show(key, shown), out->max == 0 ? BUF_DEFAULT_MAX : out->max);
+}

@@ -24,4 +24,7 @@ int store_key_check_prefix(struct str prefix, struct err *err);
 #define STORE_KEY_SHOWN 256
 const char *store_key_show(struct str key, char out[STORE_KEY_SHOWN]);
 
+/* ERR_DATA: the object does not fit into `out`. */
+int store_key_too_large(struct str key, const struct buf *out, struct err *err);
+
 #endif

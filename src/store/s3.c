@@ -21,6 +21,7 @@
 #include "store/s3_list.h"
 #include "store/s3_multipart.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>

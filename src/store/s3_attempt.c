@@ -229,8 +229,8 @@ static void slist_add(struct curl_slist **list, const char *line)
 }
 
 /* Makes the URL and the signed headers, with the store's present clock, region and keys. */
-static void sign(struct store_s3 *s, const struct store_s3_request *r, const struct store_s3_target *w,
-                 struct buf *url, struct curl_slist **list)
+static void sign(struct store_s3 *s, const struct store_s3_request *r,
+                 const struct store_s3_target *w, struct buf *url, struct curl_slist **list)
 {
     AUTO_BUF struct buf host = {0};
     AUTO_BUF struct buf authorization = {0};

@@ -93,7 +93,7 @@ static void profile_line(struct profile *p, struct str line)
         const char *name;
         char **slot;
     } known[] = {
-        {"aws_access_key_id", &p->access_key}, {"aws_secret_access_key", &p->secret_key},
+        {"aws_access_key_id", &p->access_key},    {"aws_secret_access_key", &p->secret_key},
         {"aws_session_token", &p->session_token}, {"region", &p->region},
         {"endpoint_url", &p->endpoint},
     };
@@ -181,7 +181,8 @@ static void set_credentials(struct store_s3_credentials *c, struct str access_ke
     c->session_token = str_dup(token.len == 0 ? STR("") : token);
 }
 
-/* A name without its secret, or the other way round, is a mistake worth a word. Outcome 1 = taken. */
+/* A name without its secret, or the other way round, is a mistake worth a word. Outcome 1 = taken.
+ */
 static int pair_from(struct store_s3_credentials *c, const char *source, struct str access_key,
                      struct str secret_key, struct str token, struct err *err)
 {
@@ -287,8 +288,9 @@ int store_s3_config_endpoint(struct str endpoint, char **ret_scheme, char **ret_
         path = str_head(path, path.len - 1);
     }
     if (str_find(host, '@') >= 0) {
-        return err_set(err, ERR_CONFIG, "the S3 endpoint has a user name or password in it; "
-                                        "give them as access key and secret key");
+        return err_set(err, ERR_CONFIG,
+                       "the S3 endpoint has a user name or password in it; "
+                       "give them as access key and secret key");
     }
     if (!is_plain(host, "-._:[]") || (path.len > 0 && !is_plain(path, "-._~/"))) {
         char shown[STORE_KEY_SHOWN];
@@ -312,7 +314,8 @@ static int find_bucket(struct str location, struct store_s3_config *config, stru
     uri_split(location, &parts);
     char shown[STORE_KEY_SHOWN];
     if (!is_plain(parts.authority, "-._")) {
-        return err_set(err, ERR_CONFIG, "location \"%s\" has no bucket name; write s3://bucket/path",
+        return err_set(err, ERR_CONFIG,
+                       "location \"%s\" has no bucket name; write s3://bucket/path",
                        store_key_show(location, shown));
     }
     struct str prefix = parts.path;

@@ -284,8 +284,7 @@ static int check_fatal(struct store_s3 *s, struct store_s3_attempt *t, struct er
         return set_error(err, r, ERR_CONFIG, false, text);
     case CURLE_WRITE_ERROR:
         if (t->overflow) {
-            snprintf(text, sizeof(text), "the object is larger than %zu bytes", r->out->max);
-            return set_error(err, r, ERR_DATA, false, text);
+            return store_key_too_large(r->key, r->out, err);
         }
         return 0;
     case CURLE_ABORTED_BY_CALLBACK:
@@ -304,14 +303,11 @@ static enum next next_of(struct store_s3 *s, struct store_s3_attempt *t, struct 
     if (t->result == CURLE_OK && a->status > 0) {
         return next_of_answer(s, t, w);
     }
-    if (t->result == CURLE_PARTIAL_FILE) {
-        return NEXT_SHORT;
-    }
     /* The answer may stand although the connection broke behind it. */
     if (a->status == 412 || (a->status >= 400 && store_s3_answer_error(a))) {
         return next_of_answer(s, t, w);
     }
-    return NEXT_AGAIN;
+    return t->result == CURLE_PARTIAL_FILE ? NEXT_SHORT : NEXT_AGAIN;
 }
 
 /* ---- all attempts ---- */
@@ -385,7 +381,8 @@ static int wait_for_turn(struct store_s3 *s, const struct store_s3_request *r, s
 }
 
 /* The only attempt of a `once` request has been made. */
-static int once_outcome(struct store_s3 *s, struct store_s3_attempt *t, enum next next, struct err *err)
+static int once_outcome(struct store_s3 *s, struct store_s3_attempt *t, enum next next,
+                        struct err *err)
 {
     const struct store_s3_request *r = t->request;
     if (next == NEXT_DONE) {
@@ -408,8 +405,8 @@ static int once_outcome(struct store_s3 *s, struct store_s3_attempt *t, enum nex
 }
 
 /* Whether to make another attempt, after the pause that takes: 0, or the final error. */
-static int before_next(struct store_s3 *s, struct store_s3_attempt *t, struct sending *w, enum next next,
-                       struct err *err)
+static int before_next(struct store_s3 *s, struct store_s3_attempt *t, struct sending *w,
+                       enum next next, struct err *err)
 {
     const struct store_s3_request *r = t->request;
     bool is_short = next == NEXT_SHORT;
@@ -418,8 +415,7 @@ static int before_next(struct store_s3 *s, struct store_s3_attempt *t, struct se
     if (store_s3_attempt_is_canceled(s, r)) {
         return fail_canceled(r, err);
     }
-    int64_t pause_us =
-        next == NEXT_AT_ONCE ? 0 : backoff_us(s, w, next, t->answer->retry_after_us);
+    int64_t pause_us = next == NEXT_AT_ONCE ? 0 : backoff_us(s, w, next, t->answer->retry_after_us);
     int64_t now_us = clock_mono_us();
     if (now_us + pause_us < w->deadline_us && w->short_bodies < SHORT_MAX &&
         w->tls_failures < TLS_MAX) {

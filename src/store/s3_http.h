@@ -15,12 +15,12 @@ struct store_s3_request {
     const char *action;     /* "put": for errors */
     const char *permission; /* "s3:PutObject": for errors */
     const char *method;
-    struct str key; /* relative to the root; for errors only when `on_bucket` */
-    bool on_bucket; /* the path is the bucket's own */
-    bool once;      /* sent at most once, whatever comes back */
-    bool no_stall_limit;   /* silence for a while is normal */
-    bool despite_cancel;   /* cleaning up after one */
-    int64_t deadline_us;   /* 0 = the store's */
+    struct str key;      /* relative to the root; for errors only when `on_bucket` */
+    bool on_bucket;      /* the path is the bucket's own */
+    bool once;           /* sent at most once, whatever comes back */
+    bool no_stall_limit; /* silence for a while is normal */
+    bool despite_cancel; /* cleaning up after one */
+    int64_t deadline_us; /* 0 = the store's */
     const struct store_sigv4_pair *query;
     size_t query_count;
     const struct store_sigv4_pair *headers; /* besides the usual; names in lower case */

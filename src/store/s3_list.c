@@ -155,8 +155,7 @@ static int get_page(struct listing *l, const char *token, struct store_s3_list_p
     };
     size_t query_count = 3;
     if (token != NULL) {
-        query[query_count++] =
-            (struct store_sigv4_pair){STR("continuation-token"), str_of(token)};
+        query[query_count++] = (struct store_sigv4_pair){STR("continuation-token"), str_of(token)};
     } else if (l->start_after.len > 0) {
         query[query_count++] =
             (struct store_sigv4_pair){STR("start-after"), buf_str(&l->start_after)};
@@ -250,8 +249,7 @@ int store_s3_list(struct store *store, struct str prefix, struct str start_after
                   store_list_fn on_entry, void *user, struct err *err)
 {
     struct store_s3 *s = store_s3_of(store);
-    AUTO_LISTING struct listing l = {
-        .s = s, .prefix = prefix, .on_entry = on_entry, .user = user};
+    AUTO_LISTING struct listing l = {.s = s, .prefix = prefix, .on_entry = on_entry, .user = user};
     buf_add_c(&l.full_prefix, s->config.prefix);
     buf_add_str(&l.full_prefix, prefix);
     if (start_after.len > 0) {

@@ -70,8 +70,8 @@ static struct store_s3_request request_of(const struct upload *u, const char *me
 }
 
 /* Sends, and makes anything but success an error. */
-static int send(const struct upload *u, const struct store_s3_request *request,
-                struct store_s3_answer *answer, struct err *err)
+static int send_step(const struct upload *u, const struct store_s3_request *request,
+                     struct store_s3_answer *answer, struct err *err)
 {
     int sent = TRY(store_s3_http_send(u->s, request, answer, err));
     assert(sent != STORE_S3_SENT_UNKNOWN);
@@ -84,7 +84,7 @@ static int create(struct upload *u, struct err *err)
     struct store_s3_request request = request_of(u, "POST", query, ARRAY_COUNT(query));
     request.has_body = true;
     AUTO_ANSWER struct store_s3_answer answer = {0};
-    TRY(send(u, &request, &answer, err));
+    TRY(send_step(u, &request, &answer, err));
     AUTO_S3_XML struct store_s3_xml x = {.in = buf_str(&answer.text)};
     enum store_s3_xml_event event;
     while ((event = store_s3_xml_next(&x)) == STORE_S3_XML_OPEN || event == STORE_S3_XML_CLOSE) {
@@ -116,7 +116,7 @@ static int put_part(struct upload *u, size_t index, char **ret_etag, struct err 
     request.file_offset = index * u->part_bytes;
     request.file_bytes = left < u->part_bytes ? left : u->part_bytes;
     AUTO_ANSWER struct store_s3_answer answer = {0};
-    TRY(send(u, &request, &answer, err));
+    TRY(send_step(u, &request, &answer, err));
     if (answer.etag[0] == '\0') {
         char shown[STORE_KEY_SHOWN];
         return err_set(err, ERR_CORRUPT, "put \"%s\": the server gave no ETag for part %s",

@@ -241,8 +241,8 @@ enum store_s3_xml_event store_s3_xml_next(struct store_s3_xml *x)
         x->in = str_skip(x->in, 3);
     }
     while (x->in.len > 0) {
-        bool is_tag = x->in.ptr[0] == '<' && x->in.len > 1 && x->in.ptr[1] != '?' &&
-                      x->in.ptr[1] != '!';
+        bool is_tag =
+            x->in.ptr[0] == '<' && x->in.len > 1 && x->in.ptr[1] != '?' && x->in.ptr[1] != '!';
         if (is_tag) {
             x->in = str_skip(x->in, 1);
             return take_tag(x);

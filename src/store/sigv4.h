@@ -23,8 +23,8 @@ struct store_sigv4_key {
 
 struct store_sigv4_request {
     struct str method;
-    struct str path;  /* encoded, as it is sent */
-    struct str query; /* as store_sigv4_query made it, and as it is sent */
+    struct str path;                        /* encoded, as it is sent */
+    struct str query;                       /* as store_sigv4_query made it, and as it is sent */
     const struct store_sigv4_pair *headers; /* names in lower case, any order; all are signed */
     size_t header_count;
     struct str payload_sha256; /* hex */

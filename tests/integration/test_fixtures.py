@@ -5,12 +5,14 @@ not at Sluice."""
 import signal
 import textwrap
 import threading
+import time
 
 import deltalake
 import pyarrow as pa
 import pytest
 from sluicetest import spark as spark_session
-from sluicetest.kafka import Record
+from sluicetest.kafka import (COMPACTION_BROKER, COMPACTION_TOPIC, RETENTION_BROKER,
+                              RETENTION_TOPIC, Record)
 from sluicetest.ledger import Ledger
 from sluicetest.process import Process, ProcessDied, wait_until
 from sluicetest.sluice import command
@@ -91,6 +93,20 @@ def test_a_broker_comes_back_with_its_data_after_a_kill(own_kafka):
     broker.start()
     sent += broker.produce(name, ["after"])
     assert broker.consume(name) == sent
+
+
+def test_retention_and_compaction_act_while_a_test_waits(own_kafka):
+    broker = own_kafka(properties={**RETENTION_BROKER, **COMPACTION_BROKER})
+    expiring = broker.create_topic(config=RETENTION_TOPIC)
+    compacted = broker.create_topic(config=COMPACTION_TOPIC)
+    broker.produce(expiring, ["x"] * 10)
+    broker.produce(compacted, map(str, range(100)), keys=["same"] * 100)
+    time.sleep(COMPACTION_TOPIC["segment.ms"] / 1000 + 0.1)
+    last = broker.produce(compacted, ["last"], keys=["other"])
+    wait_until(lambda: broker.watermarks(expiring) == {0: (10, 10)}, "retention")
+    wait_until(lambda: len(broker.consume(compacted)) < 100, "compaction")
+    left = broker.consume(compacted)
+    assert left[-1] == last[0] and left[-2].value == b"99"  # the newest of each key stays
 
 
 # --- S3 -----------------------------------------------------------------------

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * encoder - one COPY a batch
+ *
+ * Runs on its own thread; DuckDB's workers pull the batch's messages through
+ * the scans meanwhile.
+ *
+ *  (1) A batch whose statement failed for the data's sake goes to the reader
+ *      (TROUBLE_RETRY); all later ones are dropped until it has dealt with it.
+ *  (2) A batch is passed on only when every message of it was taken.
+ */
+#include "job/query.h"
+
+void query_let_go(struct query *q, struct batch *batch)
+{
+    if (batch->dir != NULL) {
+        struct err ignored;
+        (void)fs_remove_tree(batch->dir, &ignored);
+    }
+    batch_free(batch);
+    MUTEX_GUARD(&q->lock);
+    q->finished++;
+    cond_broadcast(&q->changed);
+}
+
+static int check_not_null(const struct query *q, const struct batch *batch, struct err *err)
+{
+    for (size_t f = 0; f < batch->copied.file_count; f++) {
+        const struct sql_file *file = &batch->copied.files[f];
+        for (size_t i = 0; i < file->stats_count; i++) {
+            const struct sql_column_stats *stats = &file->stats[i];
+            for (const char *const *path = q->parts.not_null; *path != NULL; path++) {
+                if (str_eq_c(stats->path, *path) && stats->has_null_count &&
+                    stats->null_count > 0) {
+                    return err_set(err, ERR_DATA, "column %s is NOT NULL and got a NULL", *path);
+                }
+            }
+        }
+        for (size_t k = 0; k < file->partition_count; k++) {
+            if (q->parts.partition_not_null[k] && str_eq(file->partition_values[k], STR("n"))) {
+                return err_set(err, ERR_DATA, "a partition column is NOT NULL and got a NULL");
+            }
+        }
+    }
+    return 0;
+}
+
+static int run_copy(struct query *q, struct batch *batch, struct err *err)
+{
+    struct query_parts *p = &q->parts;
+    batch->dir = mem_printf("%s/%" PRId64, p->spool, batch->number);
+    TRY(fs_make_dirs(batch->dir, err));
+    struct sql_copy_options options = {
+        .dir = batch->dir,
+        .compression = q->table->compression.ptr,
+        .row_group_rows = (int64_t)q->table->row_group_rows,
+        .partition_count = q->table->partition_columns.count,
+        .partition_names = p->query->partition_keys,
+    };
+    for (size_t i = 0; i < batch->input_count; i++) {
+        sql_source_attach(batch->inputs[i].input->source, &batch->inputs[i].scan);
+    }
+    batch->copy_started_us = clock_mono_us();
+    int rc = sql_copy(p->conn, p->copy_select, &options, &batch->arena, &batch->copied, err);
+    for (size_t i = 0; i < batch->input_count; i++) {
+        sql_source_attach(batch->inputs[i].input->source, NULL);
+    }
+    TRY(rc);
+    if (!atomic_load(&batch->sealed) || atomic_load(&batch->given_up)) {
+        return err_set(err, ERR_CORRUPT,
+                       "the query ended before the batch did; nothing was "
+                       "written");
+    }
+    TRY(batch_check_taken(batch, err));
+    return check_not_null(q, batch, err);
+}
+
+/*
+ * Whether reading the batch again in smaller pieces can help: an error of the SQL on some row, or
+ * memory that did not suffice. A record that onBadRecord = fail refused is final.
+ */
+static bool can_retry(const struct batch *batch, const struct err *err)
+{
+    if (batch->scan_failed) {
+        return false;
+    }
+    return err->code == ERR_DATA || (err->code == ERR_IO && err->retry);
+}
+
+/* The reader lets go when it has sealed the batch, or sees it aborted. */
+static void wait_for_reader(struct query *q, const struct batch *batch)
+{
+    MUTEX_GUARD(&q->lock);
+    while (q->reader_has == batch) {
+        cond_wait(&q->changed, &q->lock);
+    }
+}
+
+/* Hands the batch to the reader, to be read again; false = there is trouble already. */
+static bool ask_for_retry(struct query *q, struct batch *batch, const struct err *err)
+{
+    MUTEX_GUARD(&q->lock);
+    if (q->trouble != TROUBLE_NONE) {
+        return false;
+    }
+    q->trouble = TROUBLE_RETRY;
+    q->err = *err;
+    q->failed = batch;
+    q->finished++;
+    cond_broadcast(&q->changed);
+    return true;
+}
+
+static void encode_failed(struct query *q, struct batch *batch, struct err *err)
+{
+    if (batch->scan_failed) {
+        *err = batch->scan_err; /* DuckDB's text of it has lost code and hint */
+    } else if (atomic_load(&batch->given_up) || err->code == ERR_CANCELED) {
+        query_let_go(q, batch);
+        return;
+    }
+    if (can_retry(batch, err) && ask_for_retry(q, batch, err)) {
+        return;
+    }
+    if (!can_retry(batch, err)) {
+        query_fail(q, err);
+    }
+    query_let_go(q, batch);
+}
+
+static void encode_one(struct query *q, struct batch *batch)
+{
+    bool skip = false;
+    {
+        MUTEX_GUARD(&q->lock);
+        skip = q->trouble != TROUBLE_NONE;
+    }
+    struct err err;
+    int rc =
+        skip ? err_set(&err, ERR_CANCELED, "an earlier batch failed") : run_copy(q, batch, &err);
+    if (rc < 0) {
+        batch_abort(batch);
+    }
+    wait_for_reader(q, batch);
+    if (rc < 0) {
+        encode_failed(q, batch, &err);
+        return;
+    }
+    batch->encoded_us = clock_mono_us();
+    if (queue_push(q->to_commit, batch, 1, INT64_MAX) != QUEUE_OK) {
+        query_let_go(q, batch);
+    }
+}
+
+void query_encode(void *query)
+{
+    struct query *q = query;
+    log_set_query(arena_strdup(&q->parts.arena, q->table->query_name));
+    void *item = NULL;
+    while (queue_pop(q->to_encode, &item, INT64_MAX) == QUEUE_OK) {
+        encode_one(q, item);
+    }
+    queue_close(q->to_commit);
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * store - an object store: keys to bytes, with one conditional operation
+ *
+ * Here are the typed wrappers, which check every key before a store sees it,
+ * and the choice of a store by its location.  Where an S3 store is and with which keys:
+ * s3_config.c.
+ */
+#include "store/store.h"
+
+#include "store/key.h"
+#include "store/local.h"
+#include "store/memory.h"
+#include "store/s3.h"
+
+int store_get(struct store *s, struct str key, struct buf *out, struct err *err)
+{
+    TRY(store_key_check("get", key, err));
+    return s->ops->get(s, key, 0, UINT64_MAX, out, err);
+}
+
+int store_get_range(struct store *s, struct str key, uint64_t offset, uint64_t len, struct buf *out,
+                    struct err *err)
+{
+    TRY(store_key_check("get", key, err));
+    if (len == 0) {
+        struct store_entry ignored;
+        return s->ops->head(s, key, &ignored, err);
+    }
+    return s->ops->get(s, key, offset, len, out, err);
+}
+
+int store_head(struct store *s, struct str key, struct store_entry *ret_entry, struct err *err)
+{
+    TRY(store_key_check("head", key, err));
+    return s->ops->head(s, key, ret_entry, err);
+}
+
+int store_put(struct store *s, struct str key, struct str body, struct err *err)
+{
+    TRY(store_key_check("put", key, err));
+    return s->ops->put(s, key, body, err);
+}
+
+int store_put_file(struct store *s, struct str key, const char *path, struct err *err)
+{
+    TRY(store_key_check("put", key, err));
+    return s->ops->put_file(s, key, path, err);
+}
+
+int store_put_if_absent(struct store *s, struct str key, struct str body, struct err *err)
+{
+    TRY(store_key_check("put", key, err));
+    return s->ops->put_if_absent(s, key, body, err);
+}
+
+int store_list(struct store *s, struct str prefix, struct str start_after, store_list_fn on_entry,
+               void *user, struct err *err)
+{
+    TRY(store_key_check_prefix(prefix, err));
+    return s->ops->list(s, prefix, start_after, on_entry, user, err);
+}
+
+int store_delete(struct store *s, struct str key, struct err *err)
+{
+    TRY(store_key_check("delete", key, err));
+    return s->ops->del(s, key, err);
+}
+
+void store_cancel(struct store *s)
+{
+    s->ops->cancel(s);
+}
+
+void store_close(struct store *s)
+{
+    if (s != NULL) {
+        s->ops->close(s);
+    }
+}
+
+void store_closep(struct store **s)
+{
+    store_close(*s);
+    *s = NULL;
+}
+
+static bool has_scheme(struct str location, const char *scheme)
+{
+    struct str s = str_of(scheme);
+    return str_starts_nocase(location, s);
+}
+
+static int open_file_uri(struct str location, struct store **ret_store, struct err *err)
+{
+    struct uri_parts parts;
+    uri_split(location, &parts);
+    if (parts.authority.len > 0 && !str_eq_nocase_c(parts.authority, "localhost")) {
+        return err_set(err, ERR_CONFIG, "location \"%.*s\" names another host; write file:///path",
+                       STR_FMT(location));
+    }
+    /* As Hadoop does: %XX is part of the name. */
+    return store_local_open(parts.path, ret_store, err);
+}
+
+int store_open(struct str location, const struct store_options *options, struct store **ret_store,
+               struct err *err)
+{
+    static const struct store_options none;
+    const struct store_options *o = options == NULL ? &none : options;
+    if (has_scheme(location, "s3://") || has_scheme(location, "s3a://") ||
+        has_scheme(location, "s3n://")) {
+        return store_s3_open(location, o, ret_store, err);
+    }
+    if (has_scheme(location, "file:")) {
+        return open_file_uri(location, ret_store, err);
+    }
+    if (has_scheme(location, "memory://")) {
+        AUTO_FREE char *name = str_dup(str_skip(location, 9));
+        *ret_store = store_memory_open(name);
+        return 0;
+    }
+    ptrdiff_t scheme = str_find_str(location, STR("://"));
+    if (scheme > 0 && str_find(str_head(location, (size_t)scheme), '/') < 0) {
+        return err_set(err, ERR_CONFIG,
+                       "location \"%.*s\": no such store; use s3://, s3a://, file:// or a path",
+                       STR_FMT(location));
+    }
+    return store_local_open(location, ret_store, err);
+}

@@ -1,0 +1,866 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The contract of store.h, over every store: local, memory, and S3.  S3 is the
+ * fake of s3_fake.c, or with SLUICE_TEST_S3=s3://bucket/prefix a real server, whose
+ * endpoint and keys are taken from the environment as in production.
+ */
+#include "store/store.h"
+
+#include "store/faulty.h"
+#include "store/memory.h"
+#include "store/s3_fake.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+struct fixture {
+    enum kind { KIND_LOCAL, KIND_MEMORY, KIND_S3 } kind;
+    struct store *s;
+    struct err err;
+    char *dir; /* a folder for the test's own files */
+    struct s3_fake *fake;
+};
+
+static const char *kind_name(enum kind kind)
+{
+    switch (kind) {
+    case KIND_LOCAL:
+        return "local";
+    case KIND_MEMORY:
+        return "memory";
+    case KIND_S3:
+        return getenv("SLUICE_TEST_S3") != NULL ? "s3 (real)" : "s3 (fake)";
+    }
+    return "";
+}
+
+static bool is_real(const struct fixture *f)
+{
+    return f->kind == KIND_S3 && f->fake == NULL;
+}
+
+static void fixture_open_s3(struct fixture *f)
+{
+    struct store_options options = {.part_bytes = (uint64_t)5 << 20};
+    const char *url = getenv("SLUICE_TEST_S3");
+    char uuid[UUID_TEXT];
+    AUTO_BUF struct buf location = {0};
+    rand_uuid(uuid);
+    if (url == NULL) {
+        f->fake = s3_fake_open(&(struct s3_fake_options){.page_keys = 3});
+        options.endpoint = str_of(s3_fake_endpoint(f->fake));
+        options.access_key = STR(S3_FAKE_ACCESS_KEY);
+        options.secret_key = STR(S3_FAKE_SECRET_KEY);
+        options.deadline_us = 5000000;
+        url = "s3a://bucket/some prefix";
+    }
+    buf_printf(&location, "%s/%s", url, uuid);
+    assert_int_equal(store_open(buf_str(&location), &options, &f->s, &f->err), 0);
+}
+
+static int setup(void **state)
+{
+    struct fixture *f = mem_new(struct fixture);
+    f->kind = *(const enum kind *)*state;
+    assert_int_equal(fs_make_temp_dir("/tmp", "store-test", &f->dir, &f->err), 0);
+    AUTO_BUF struct buf location = {0};
+    switch (f->kind) {
+    case KIND_LOCAL:
+        buf_printf(&location, "%s/lake/table", f->dir);
+        assert_int_equal(store_open(buf_str(&location), NULL, &f->s, &f->err), 0);
+        break;
+    case KIND_MEMORY:
+        assert_int_equal(store_open(STR("memory://t"), NULL, &f->s, &f->err), 0);
+        break;
+    case KIND_S3:
+        fixture_open_s3(f);
+        break;
+    }
+    *state = f;
+    return 0;
+}
+
+static int on_key_delete(void *user, const struct store_entry *entry, struct err *err)
+{
+    return store_delete(user, entry->key, err);
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    if (is_real(f)) {
+        (void)store_list(f->s, STR(""), STR(""), on_key_delete, f->s, &f->err);
+    }
+    store_close(f->s);
+    if (f->fake != NULL) {
+        s3_fake_close(f->fake);
+    }
+    assert_int_equal(fs_remove_tree(f->dir, &f->err), 0);
+    mem_free(f->dir);
+    mem_free(f);
+    return 0;
+}
+
+/* ---- short forms ---- */
+
+#define assert_ok(f, expr)                                                                         \
+    do {                                                                                           \
+        int ok_rc = (expr);                                                                        \
+        if (ok_rc < 0) {                                                                           \
+            fail_msg("%s: %s", #expr, (f)->err.msg);                                               \
+        }                                                                                          \
+    } while (0)
+
+#define assert_fails(f, code_wanted, expr)                                                         \
+    do {                                                                                           \
+        assert_int_equal((expr), (code_wanted));                                                   \
+        assert_int_equal((f)->err.code, (code_wanted));                                            \
+    } while (0)
+
+static void put(struct fixture *f, const char *key, const char *body)
+{
+    assert_ok(f, store_put(f->s, str_of(key), str_of(body), &f->err));
+}
+
+static void assert_object(struct fixture *f, const char *key, const char *body)
+{
+    AUTO_BUF struct buf out = {0};
+    assert_int_equal(store_get(f->s, str_of(key), &out, &f->err), STORE_GOT);
+    assert_int_equal(out.len, strlen(body));
+    assert_string_equal(out.ptr == NULL ? "" : out.ptr, body);
+}
+
+static void assert_absent(struct fixture *f, const char *key)
+{
+    AUTO_BUF struct buf out = {0};
+    assert_int_equal(store_get(f->s, str_of(key), &out, &f->err), STORE_ABSENT);
+    assert_int_equal(out.len, 0);
+}
+
+/* ---- the contract ---- */
+
+static void what_was_put_is_got_back(void **state)
+{
+    struct fixture *f = *state;
+    put(f, "part-1.parquet", "hello");
+    assert_object(f, "part-1.parquet", "hello");
+    put(f, "a/b/c/empty", "");
+    assert_object(f, "a/b/c/empty", "");
+
+    AUTO_BUF struct buf large = {0};
+    AUTO_BUF struct buf out = {0};
+    for (size_t i = 0; i < 300000; i++) {
+        buf_add_char(&large, (char)(i * 7 + i / 251));
+    }
+    assert_ok(f, store_put(f->s, STR("large"), buf_str(&large), &f->err));
+    buf_add_c(&out, "before:");
+    assert_int_equal(store_get(f->s, STR("large"), &out, &f->err), STORE_GOT);
+    assert_true(str_starts(buf_str(&out), STR("before:")));
+    assert_true(str_eq(str_skip(buf_str(&out), 7), buf_str(&large)));
+}
+
+static void a_put_overwrites(void **state)
+{
+    struct fixture *f = *state;
+    put(f, "k", "a longer first body");
+    put(f, "k", "second");
+    assert_object(f, "k", "second");
+}
+
+static void an_absent_key_is_absent(void **state)
+{
+    struct fixture *f = *state;
+    struct store_entry entry;
+    AUTO_BUF struct buf out = {0};
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(store_head(f->s, STR("x/nothing"), &entry, &f->err), STORE_ABSENT);
+        assert_absent(f, "x/nothing");
+        assert_int_equal(store_get_range(f->s, STR("x/nothing"), 3, 4, &out, &f->err),
+                         STORE_ABSENT);
+        assert_int_equal(store_get_range(f->s, STR("x/nothing"), 0, 0, &out, &f->err),
+                         STORE_ABSENT);
+        assert_ok(f, store_delete(f->s, STR("x/nothing"), &f->err));
+        put(f, "other", "1"); /* and again in a store that is not empty */
+    }
+}
+
+static void a_range_ends_where_the_object_does(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        uint64_t offset;
+        uint64_t len;
+        const char *want;
+    } cases[] = {
+        {0, 3, "012"},
+        {4, 3, "456"},
+        {8, 100, "89"},
+        {9, 1, "9"},
+        {0, 10, "0123456789"},
+        {5, UINT64_MAX, "56789"},
+        {10, 5, ""},
+        {1000000, UINT64_MAX, ""},
+        {3, 0, ""},
+    };
+    put(f, "digits", "0123456789");
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        AUTO_BUF struct buf out = {0};
+        buf_add_c(&out, ">");
+        assert_int_equal(
+            store_get_range(f->s, STR("digits"), cases[i].offset, cases[i].len, &out, &f->err),
+            STORE_GOT);
+        assert_string_equal(out.ptr + 1, cases[i].want);
+    }
+}
+
+static void an_object_that_does_not_fit_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    AUTO_BUF struct buf out = {0};
+    buf_init(&out, 20);
+    put(f, "k", "0123456789");
+    buf_add_c(&out, "before");
+    assert_int_equal(store_get(f->s, STR("k"), &out, &f->err), STORE_GOT);
+    assert_fails(f, ERR_DATA, store_get(f->s, STR("k"), &out, &f->err));
+    assert_string_equal(out.ptr, "before0123456789");
+    assert_false(out.overflow);
+    assert_non_null(strstr(f->err.msg, "get \"k\""));
+    assert_non_null(strstr(f->err.msg, "20 bytes"));
+}
+
+static void head_tells_size_and_time(void **state)
+{
+    struct fixture *f = *state;
+    struct store_entry entry;
+    put(f, "a/k", "0123456789");
+    assert_int_equal(store_head(f->s, STR("a/k"), &entry, &f->err), STORE_GOT);
+    assert_true(str_eq_c(entry.key, "a/k"));
+    assert_int_equal(entry.size_bytes, 10);
+    int64_t age_us = clock_wall_us() - entry.modified_us;
+    assert_true(age_us > -60000000 && age_us < 60000000);
+}
+
+static void a_key_is_created_once(void **state)
+{
+    struct fixture *f = *state;
+    struct str key = STR("_delta_log/00000000000000000000.json");
+    assert_int_equal(store_put_if_absent(f->s, key, STR("first"), &f->err), STORE_PUT_DONE);
+    assert_int_equal(store_put_if_absent(f->s, key, STR("second"), &f->err), STORE_PUT_EXISTS);
+    assert_int_equal(store_put_if_absent(f->s, key, STR("first"), &f->err), STORE_PUT_EXISTS);
+    assert_object(f, key.ptr, "first");
+    assert_ok(f, store_delete(f->s, key, &f->err));
+    assert_int_equal(store_put_if_absent(f->s, key, STR("third"), &f->err), STORE_PUT_DONE);
+    assert_object(f, key.ptr, "third");
+}
+
+struct rival {
+    struct store *s;
+    char key[64];
+    char body[64];
+    int outcome;
+    struct err err;
+};
+
+static void rival_run(void *user)
+{
+    struct rival *r = user;
+    r->outcome = store_put_if_absent(r->s, str_of(r->key), str_of(r->body), &r->err);
+}
+
+static void of_many_writers_exactly_one_wins(void **state)
+{
+    struct fixture *f = *state;
+    for (int round = 0; round < 10; round++) {
+        struct rival rivals[8] = {0};
+        struct thread threads[8] = {0};
+        for (size_t i = 0; i < ARRAY_COUNT(rivals); i++) {
+            rivals[i].s = f->s;
+            snprintf(rivals[i].key, sizeof(rivals[i].key), "_delta_log/%020d.json", round);
+            snprintf(rivals[i].body, sizeof(rivals[i].body), "writer %zu of round %d", i, round);
+            thread_start(&threads[i], "rival", rival_run, &rivals[i]);
+        }
+        const struct rival *winner = NULL;
+        for (size_t i = 0; i < ARRAY_COUNT(rivals); i++) {
+            thread_join(&threads[i]);
+            if (rivals[i].outcome == STORE_PUT_DONE) {
+                assert_null(winner);
+                winner = &rivals[i];
+            } else {
+                assert_int_equal(rivals[i].outcome, STORE_PUT_EXISTS);
+            }
+        }
+        assert_non_null(winner);
+        assert_object(f, winner->key, winner->body);
+    }
+}
+
+static char *make_file(struct fixture *f, const char *name, size_t bytes, struct buf *content)
+{
+    char *path = mem_printf("%s/%s", f->dir, name);
+    struct rng rng;
+    rng_init(&rng, bytes);
+    buf_reserve(content, bytes);
+    while (content->len < bytes) {
+        uint64_t word = rng_next(&rng);
+        buf_add(content, &word, bytes - content->len < 8 ? bytes - content->len : 8);
+    }
+    assert_ok(f, fs_write_file(path, buf_str(content), &f->err));
+    return path;
+}
+
+static void a_file_becomes_an_object(void **state)
+{
+    struct fixture *f = *state;
+    static const size_t sizes[] = {0, 1, 100000, (size_t)5 << 20, ((size_t)12 << 20) + 1};
+    for (size_t i = 0; i < ARRAY_COUNT(sizes); i++) {
+        AUTO_BUF struct buf content = {0};
+        AUTO_BUF struct buf out = {0};
+        AUTO_FREE char *path = make_file(f, "spooled.parquet", sizes[i], &content);
+        struct str key = STR("dt=2026-11-22/part-1.parquet");
+        struct store_entry entry;
+        assert_ok(f, store_put_file(f->s, key, path, &f->err));
+        assert_int_equal(store_head(f->s, key, &entry, &f->err), STORE_GOT);
+        assert_int_equal(entry.size_bytes, sizes[i]);
+        assert_int_equal(store_get(f->s, key, &out, &f->err), STORE_GOT);
+        assert_true(str_eq(buf_str(&out), buf_str(&content)));
+    }
+    assert_true(store_put_file(f->s, STR("k"), "/nowhere/file", &f->err) < 0);
+    assert_non_null(strstr(f->err.msg, "/nowhere/file"));
+}
+
+struct listed {
+    struct buf text; /* "key=size," each */
+    size_t stop_after;
+    size_t count;
+    int result; /* of the last call */
+    struct store *s;
+};
+
+static int on_listed(void *user, const struct store_entry *entry, struct err *err)
+{
+    struct listed *l = user;
+    buf_printf(&l->text, "%.*s=%d,", STR_FMT(entry->key), (int)entry->size_bytes);
+    if (entry->modified_us < INT64_C(1600000000000000)) {
+        return err_set(err, ERR_CORRUPT, "no time");
+    }
+    l->count++;
+    if (l->count == l->stop_after) {
+        return l->result < 0 ? err_set(err, (enum err_code)l->result, "as asked") : l->result;
+    }
+    return 0;
+}
+
+static void assert_list(struct fixture *f, const char *prefix, const char *start_after,
+                        const char *want)
+{
+    struct listed l = {0};
+    assert_ok(f, store_list(f->s, str_of(prefix), str_of(start_after), on_listed, &l, &f->err));
+    assert_string_equal(l.text.ptr == NULL ? "" : l.text.ptr, want);
+    buf_done(&l.text);
+}
+
+static void a_list_is_in_the_order_of_keys(void **state)
+{
+    struct fixture *f = *state;
+    assert_list(f, "", "", "");
+    assert_list(f, "x/y/", "", "");
+    static const char *const keys[] = {"b/2", "b/10", "a-b", "a/x", "a/w/1", "a.b", "b/1", "c"};
+    for (size_t i = 0; i < ARRAY_COUNT(keys); i++) {
+        put(f, keys[i], "123");
+    }
+    assert_list(f, "", "", "a-b=3,a.b=3,a/w/1=3,a/x=3,b/1=3,b/10=3,b/2=3,c=3,");
+    assert_list(f, "b/", "", "b/1=3,b/10=3,b/2=3,");
+    assert_list(f, "b/1", "", "b/1=3,b/10=3,");
+    assert_list(f, "a", "", "a-b=3,a.b=3,a/w/1=3,a/x=3,");
+    assert_list(f, "b", "b/1", "b/10=3,b/2=3,");
+    assert_list(f, "", "a/w", "a/w/1=3,a/x=3,b/1=3,b/10=3,b/2=3,c=3,");
+    assert_list(f, "", "a/w/1", "a/x=3,b/1=3,b/10=3,b/2=3,c=3,");
+    assert_list(f, "b/", "b/100", "b/2=3,");
+    assert_list(f, "b/", "a", "b/1=3,b/10=3,b/2=3,");
+    assert_list(f, "b/", "c", "");
+    assert_list(f, "nothing/", "", "");
+    assert_list(f, "c/", "", "");
+}
+
+static void the_end_of_a_log_is_found_by_start_after(void **state)
+{
+    struct fixture *f = *state;
+    AUTO_BUF struct buf want = {0};
+    for (int i = 0; i < 25; i++) {
+        char key[64];
+        snprintf(key, sizeof(key), "_delta_log/%020d.json", i);
+        assert_int_equal(store_put_if_absent(f->s, str_of(key), STR("x"), &f->err), STORE_PUT_DONE);
+        if (i > 21) {
+            buf_printf(&want, "%s=1,", key);
+        }
+    }
+    put(f, "_delta_log/_last_checkpoint", "{}");
+    buf_add_c(&want, "_delta_log/_last_checkpoint=2,");
+    assert_list(f, "_delta_log/", "_delta_log/00000000000000000021.json", want.ptr);
+}
+
+static void odd_keys_stay_what_they_are(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const keys[] = {
+        " a b/c+d",  "a%20b",        "amp&<>\"'#?;=@:,$!*()", "d=a%3Ab/x",
+        "tilde~_-.", "\u00e4\u1234", "\U0001f600/x",
+    };
+    AUTO_BUF struct buf want = {0};
+    for (size_t i = 0; i < ARRAY_COUNT(keys); i++) {
+        put(f, keys[i], keys[i]);
+        buf_printf(&want, "%s=%zu,", keys[i], strlen(keys[i]));
+    }
+    for (size_t i = 0; i < ARRAY_COUNT(keys); i++) {
+        struct store_entry entry;
+        assert_object(f, keys[i], keys[i]);
+        assert_int_equal(store_head(f->s, str_of(keys[i]), &entry, &f->err), STORE_GOT);
+    }
+    assert_list(f, "", "", want.ptr);
+    assert_list(f, "a%20", "", "a%20b=5,");
+    assert_list(f, " a b/", "", " a b/c+d=8,");
+    for (size_t i = 0; i < ARRAY_COUNT(keys); i++) {
+        assert_ok(f, store_delete(f->s, str_of(keys[i]), &f->err));
+    }
+    assert_list(f, "", "", "");
+}
+
+static void a_listing_can_be_stopped_or_fail(void **state)
+{
+    struct fixture *f = *state;
+    for (char c = 'a'; c <= 'i'; c++) {
+        put(f, (char[]){'x', '/', c, '\0'}, "1");
+    }
+    struct listed stopped = {.stop_after = 4, .result = 1};
+    assert_int_equal(store_list(f->s, STR("x/"), STR(""), on_listed, &stopped, &f->err), 0);
+    assert_int_equal(stopped.count, 4);
+    buf_done(&stopped.text);
+    struct listed failed = {.stop_after = 5, .result = ERR_DATA};
+    assert_fails(f, ERR_DATA, store_list(f->s, STR("x/"), STR(""), on_listed, &failed, &f->err));
+    assert_int_equal(failed.count, 5);
+    buf_done(&failed.text);
+    assert_non_null(strstr(f->err.msg, "as asked"));
+}
+
+static int on_listed_get(void *user, const struct store_entry *entry, struct err *err)
+{
+    struct listed *l = user;
+    l->count++;
+    AUTO_BUF struct buf key = {0};
+    buf_add_str(&key, entry->key);
+    int rc = store_get(l->s, buf_str(&key), &l->text, err);
+    return rc < 0 ? rc : store_delete(l->s, buf_str(&key), err);
+}
+
+static void a_listing_may_use_the_store(void **state)
+{
+    struct fixture *f = *state;
+    for (char c = 'a'; c <= 'i'; c++) {
+        put(f, (char[]){'x', '/', c, '\0'}, (char[]){c, '\0'});
+    }
+    struct listed l = {.s = f->s};
+    assert_ok(f, store_list(f->s, STR("x/"), STR(""), on_listed_get, &l, &f->err));
+    assert_string_equal(l.text.ptr, "abcdefghi");
+    buf_done(&l.text);
+    assert_list(f, "", "", "");
+}
+
+static void a_deleted_object_is_gone(void **state)
+{
+    struct fixture *f = *state;
+    put(f, "a/1", "x");
+    put(f, "a/2", "y");
+    assert_ok(f, store_delete(f->s, STR("a/1"), &f->err));
+    assert_ok(f, store_delete(f->s, STR("a/1"), &f->err));
+    assert_absent(f, "a/1");
+    assert_list(f, "", "", "a/2=1,");
+}
+
+static void no_key_leaves_the_root(void **state)
+{
+    struct fixture *f = *state;
+    char too_long[1026];
+    memset(too_long, 'k', sizeof(too_long));
+    too_long[1025] = '\0';
+    const struct str keys[] = {
+        STR(""),
+        STR(".."),
+        STR("../x"),
+        STR("a/../../x"),
+        STR("a/.."),
+        STR("/etc/x"),
+        STR("a//b"),
+        STR("a/"),
+        STR("."),
+        STR("a/./b"),
+        STR("a\0b"),
+        STR("\xff\xfe"),
+        STR("a/.sluice-tmp-1"),
+        str_of(too_long),
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(keys); i++) {
+        AUTO_BUF struct buf out = {0};
+        struct store_entry entry;
+        assert_fails(f, ERR_CONFIG, store_put(f->s, keys[i], STR("x"), &f->err));
+        assert_fails(f, ERR_CONFIG, store_put_if_absent(f->s, keys[i], STR("x"), &f->err));
+        assert_fails(f, ERR_CONFIG, store_put_file(f->s, keys[i], "/dev/null", &f->err));
+        assert_fails(f, ERR_CONFIG, store_get(f->s, keys[i], &out, &f->err));
+        assert_fails(f, ERR_CONFIG, store_get_range(f->s, keys[i], 0, 1, &out, &f->err));
+        assert_fails(f, ERR_CONFIG, store_head(f->s, keys[i], &entry, &f->err));
+        assert_fails(f, ERR_CONFIG, store_delete(f->s, keys[i], &f->err));
+    }
+    struct listed l = {0};
+    assert_fails(f, ERR_CONFIG, store_list(f->s, STR("../"), STR(""), on_listed, &l, &f->err));
+    assert_fails(f, ERR_CONFIG, store_list(f->s, STR("/"), STR(""), on_listed, &l, &f->err));
+    put(f, "..a/...", "fine");
+    assert_object(f, "..a/...", "fine");
+    assert_list(f, "..", "", "..a/...=4,");
+}
+
+static void a_canceled_store_does_nothing_more(void **state)
+{
+    struct fixture *f = *state;
+    AUTO_BUF struct buf out = {0};
+    struct listed l = {0};
+    struct store_entry entry;
+    put(f, "k", "1");
+    store_cancel(f->s);
+    int64_t begin_us = clock_mono_us();
+    assert_fails(f, ERR_CANCELED, store_get(f->s, STR("k"), &out, &f->err));
+    assert_fails(f, ERR_CANCELED, store_head(f->s, STR("k"), &entry, &f->err));
+    assert_fails(f, ERR_CANCELED, store_put(f->s, STR("k"), STR("2"), &f->err));
+    assert_fails(f, ERR_CANCELED, store_put_file(f->s, STR("k"), "/etc/passwd", &f->err));
+    assert_fails(f, ERR_CANCELED, store_put_if_absent(f->s, STR("n"), STR("2"), &f->err));
+    assert_fails(f, ERR_CANCELED, store_list(f->s, STR(""), STR(""), on_listed, &l, &f->err));
+    assert_fails(f, ERR_CANCELED, store_delete(f->s, STR("k"), &f->err));
+    assert_true(clock_mono_us() - begin_us < 2000000);
+}
+
+static void the_probe_holds_and_leaves_nothing(void **state)
+{
+    struct fixture *f = *state;
+    assert_ok(f, store_probe(f->s, &f->err));
+    assert_list(f, "", "", "");
+}
+
+/* ---- local only ---- */
+
+static void a_local_folder_is_made_when_first_written(void **state)
+{
+    struct fixture *f = *state;
+    const char *root = store_local_root(f->s);
+    assert_true(str_ends(str_of(root), STR("/lake/table")));
+    assert_absent(f, "a/b");
+    assert_list(f, "", "", "");
+    assert_ok(f, store_delete(f->s, STR("a/b"), &f->err));
+    assert_false(fs_exists(root));
+    assert_int_equal(store_put_if_absent(f->s, STR("_delta_log/0.json"), STR("x"), &f->err),
+                     STORE_PUT_DONE);
+    assert_true(fs_exists(root));
+}
+
+static int count_file(void *user, const char *relative, uint64_t bytes, struct err *err)
+{
+    (void)relative;
+    (void)bytes;
+    (void)err;
+    ++*(size_t *)user;
+    return 0;
+}
+
+static void unfinished_files_are_hidden_and_none_stays(void **state)
+{
+    struct fixture *f = *state;
+    put(f, "a/1", "x");
+    AUTO_FREE char *left = mem_printf("%s/a/.sluice-tmp-left", store_local_root(f->s));
+    assert_ok(f, fs_write_file(left, STR("half"), &f->err));
+    assert_list(f, "", "", "a/1=1,");
+    assert_list(f, "a/.", "", "");
+    assert_int_equal(store_put_if_absent(f->s, STR("a/1"), STR("y"), &f->err), STORE_PUT_EXISTS);
+    assert_int_equal(store_put_if_absent(f->s, STR("a/2"), STR("y"), &f->err), STORE_PUT_DONE);
+    put(f, "a/1", "z");
+    size_t count = 0;
+    assert_ok(f, fs_walk(store_local_root(f->s), count_file, &count, &f->err));
+    assert_int_equal(count, 3);
+}
+
+static void a_local_file_is_moved_into_place(void **state)
+{
+    struct fixture *f = *state;
+    AUTO_BUF struct buf content = {0};
+    AUTO_FREE char *path = make_file(f, "spooled", 1000, &content);
+    struct stat before;
+    struct stat after;
+    assert_int_equal(stat(path, &before), 0);
+    assert_ok(f, store_put_file(f->s, STR("deep/er/part"), path, &f->err));
+    assert_false(fs_exists(path));
+    AUTO_FREE char *placed = mem_printf("%s/deep/er/part", store_local_root(f->s));
+    assert_int_equal(stat(placed, &after), 0);
+    assert_int_equal(before.st_ino, after.st_ino);
+}
+
+static void a_symbolic_link_is_copied_not_moved(void **state)
+{
+    struct fixture *f = *state;
+    AUTO_BUF struct buf content = {0};
+    AUTO_FREE char *path = make_file(f, "real", 1000, &content);
+    AUTO_FREE char *link_path = mem_printf("%s/link", f->dir);
+    assert_int_equal(symlink(path, link_path), 0);
+    assert_ok(f, store_put_file(f->s, STR("part"), link_path, &f->err));
+    AUTO_FREE char *placed = mem_printf("%s/part", store_local_root(f->s));
+    struct stat st;
+    assert_int_equal(lstat(placed, &st), 0);
+    assert_true(S_ISREG(st.st_mode));
+    assert_true(fs_exists(path));
+}
+
+static void a_file_on_another_file_system_is_copied(void **state)
+{
+    struct fixture *f = *state;
+    struct err err;
+    char *dir = NULL;
+    if (fs_make_temp_dir("/dev/shm", "store-test", &dir, &err) < 0) {
+        skip();
+    }
+    AUTO_FREE char *path = mem_printf("%s/spooled", dir);
+    assert_ok(f, fs_write_file(path, STR("from afar"), &f->err));
+    assert_ok(f, store_put_file(f->s, STR("p/q"), path, &f->err));
+    assert_object(f, "p/q", "from afar");
+    assert_ok(f, fs_remove_tree(dir, &f->err));
+    mem_free(dir);
+}
+
+static void a_folder_is_no_object(void **state)
+{
+    struct fixture *f = *state;
+    struct store_entry entry;
+    put(f, "a/b/c", "x");
+    assert_absent(f, "a/b");
+    assert_int_equal(store_head(f->s, STR("a"), &entry, &f->err), STORE_ABSENT);
+    assert_ok(f, store_delete(f->s, STR("a/b"), &f->err));
+    assert_object(f, "a/b/c", "x");
+    assert_fails(f, ERR_CONFIG, store_put(f->s, STR("a/b/c/d"), STR("x"), &f->err));
+    assert_non_null(strstr(f->err.msg, "put \"a/b/c/d\""));
+    assert_fails(f, ERR_CONFIG, store_put(f->s, STR("a/b"), STR("x"), &f->err));
+    assert_absent(f, "a/b/c/d");
+    assert_ok(f, store_delete(f->s, STR("a/b/c/d"), &f->err));
+    size_t count = 0;
+    assert_ok(f, fs_walk(store_local_root(f->s), count_file, &count, &f->err));
+    assert_int_equal(count, 1);
+}
+
+static void a_circle_of_links_ends_the_listing_with_an_error(void **state)
+{
+    struct fixture *f = *state;
+    struct listed l = {0};
+    put(f, "a/x", "1");
+    AUTO_FREE char *loop = mem_printf("%s/a/loop", store_local_root(f->s));
+    assert_int_equal(symlink(".", loop), 0);
+    assert_fails(f, ERR_CONFIG, store_list(f->s, STR(""), STR(""), on_listed, &l, &f->err));
+    buf_done(&l.text);
+}
+
+/* ---- memory, faulty, open ---- */
+
+static void a_memory_store_lives_as_long_as_its_last_handle(void **state)
+{
+    (void)state;
+    struct err err;
+    struct buf out = {0};
+    struct store *a = store_memory_open("shared");
+    struct store *b = store_memory_open("shared");
+    struct store *other = store_memory_open("other");
+    assert_int_equal(store_put(a, STR("k"), STR("v"), &err), 0);
+    assert_int_equal(store_get(b, STR("k"), &out, &err), STORE_GOT);
+    assert_int_equal(store_get(other, STR("k"), &out, &err), STORE_ABSENT);
+    store_close(a);
+    assert_int_equal(store_get(b, STR("k"), &out, &err), STORE_GOT);
+    store_close(b);
+    a = store_memory_open("shared");
+    assert_int_equal(store_get(a, STR("k"), &out, &err), STORE_ABSENT);
+    store_close(a);
+    store_close(other);
+    store_close(NULL);
+    assert_string_equal(out.ptr, "vv");
+    buf_done(&out);
+}
+
+struct order {
+    enum store_fault fault;
+    enum store_op op;
+    unsigned asked;
+};
+
+static enum store_fault on_order(void *user, enum store_op op, struct str key)
+{
+    struct order *o = user;
+    (void)key;
+    o->asked++;
+    return op == o->op ? o->fault : STORE_FAULT_NONE;
+}
+
+static void a_faulty_store_fails_on_order(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    AUTO_BUF struct buf out = {0};
+    struct order order = {.op = STORE_OP_PUT_IF_ABSENT};
+    AUTO_STORE struct store *s = store_faulty_open(store_memory_open("faulty"), on_order, &order);
+    order.fault = STORE_FAULT_BEFORE;
+    assert_int_equal(store_put_if_absent(s, STR("k"), STR("body"), &err), STORE_PUT_UNKNOWN);
+    assert_int_equal(store_get(s, STR("k"), &out, &err), STORE_ABSENT);
+    order.fault = STORE_FAULT_REFUSE;
+    assert_int_equal(store_put_if_absent(s, STR("k"), STR("body"), &err), ERR_CONFIG);
+    order.fault = STORE_FAULT_TRUNCATE;
+    assert_int_equal(store_put_if_absent(s, STR("k"), STR("body"), &err), STORE_PUT_UNKNOWN);
+    assert_int_equal(store_get(s, STR("k"), &out, &err), STORE_GOT);
+    assert_string_equal(out.ptr, "bo");
+    order.fault = STORE_FAULT_AFTER;
+    assert_int_equal(store_put_if_absent(s, STR("l"), STR("body"), &err), STORE_PUT_UNKNOWN);
+    order.fault = STORE_FAULT_NONE;
+    assert_int_equal(store_put_if_absent(s, STR("l"), STR("body"), &err), STORE_PUT_EXISTS);
+
+    order = (struct order){.fault = STORE_FAULT_AFTER, .op = STORE_OP_GET};
+    assert_int_equal(store_get(s, STR("l"), &out, &err), ERR_IO);
+    assert_true(err.retry);
+    assert_string_equal(out.ptr, "bo");
+    order.op = STORE_OP_PUT;
+    assert_int_equal(store_put(s, STR("m"), STR("new"), &err), ERR_IO);
+    assert_int_equal(store_get(s, STR("m"), &out, &err), STORE_GOT);
+    order.op = STORE_OP_DELETE;
+    assert_int_equal(store_delete(s, STR("m"), &err), ERR_IO);
+    assert_int_equal(store_get(s, STR("m"), &out, &err), STORE_ABSENT);
+    order.op = STORE_OP_LIST;
+    struct listed l = {0};
+    assert_int_equal(store_list(s, STR(""), STR(""), on_listed, &l, &err), ERR_IO);
+    assert_string_equal(l.text.ptr, "k=2,l=4,");
+    buf_done(&l.text);
+    assert_int_equal(order.asked, 6);
+}
+
+static void locations_open_the_store_that_they_name(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *location;
+        const char *root;
+    } good[] = {
+        {"/tmp/a/b/", "/tmp/a/b"},
+        {"file:///tmp/x%20y", "/tmp/x%20y"},
+        {"file:/tmp/x", "/tmp/x"},
+        {"file://localhost/tmp/x", "/tmp/x"},
+        {"/", "/"},
+        {"/tmp/a://b", "/tmp/a://b"},
+    };
+    static const char *const bad[] = {"",         "hdfs://host/x", "file://host/x",
+                                      "s3a:///x", "abfss://a",     "s3://b/../x"};
+    struct err err;
+    for (size_t i = 0; i < ARRAY_COUNT(good); i++) {
+        AUTO_STORE struct store *s = NULL;
+        assert_int_equal(store_open(str_of(good[i].location), NULL, &s, &err), 0);
+        assert_string_equal(store_local_root(s), good[i].root);
+    }
+    for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
+        AUTO_STORE struct store *s = NULL;
+        assert_int_equal(store_open(str_of(bad[i]), NULL, &s, &err), ERR_CONFIG);
+    }
+    AUTO_STORE struct store *relative = NULL;
+    assert_int_equal(store_open(STR("lake/t"), NULL, &relative, &err), 0);
+    assert_int_equal(store_local_root(relative)[0], '/');
+    assert_true(str_ends(str_of(store_local_root(relative)), STR("/lake/t")));
+    AUTO_STORE struct store *memory = NULL;
+    assert_int_equal(store_open(STR("memory://x"), NULL, &memory, &err), 0);
+    assert_null(store_local_root(memory));
+}
+
+/* ---- running ---- */
+
+struct test_case {
+    const char *name;
+    CMUnitTestFunction run;
+};
+
+#define CASE(fn)                                                                                   \
+    {                                                                                              \
+#fn, fn                                                                                    \
+    }
+
+static const struct test_case contract[] = {
+    CASE(what_was_put_is_got_back),
+    CASE(a_put_overwrites),
+    CASE(an_absent_key_is_absent),
+    CASE(a_range_ends_where_the_object_does),
+    CASE(an_object_that_does_not_fit_is_refused),
+    CASE(head_tells_size_and_time),
+    CASE(a_key_is_created_once),
+    CASE(of_many_writers_exactly_one_wins),
+    CASE(a_file_becomes_an_object),
+    CASE(a_list_is_in_the_order_of_keys),
+    CASE(the_end_of_a_log_is_found_by_start_after),
+    CASE(odd_keys_stay_what_they_are),
+    CASE(a_listing_can_be_stopped_or_fail),
+    CASE(a_listing_may_use_the_store),
+    CASE(a_deleted_object_is_gone),
+    CASE(no_key_leaves_the_root),
+    CASE(the_probe_holds_and_leaves_nothing),
+    CASE(a_canceled_store_does_nothing_more),
+};
+
+static const struct test_case local_only[] = {
+    CASE(a_local_folder_is_made_when_first_written),
+    CASE(unfinished_files_are_hidden_and_none_stays),
+    CASE(a_local_file_is_moved_into_place),
+    CASE(a_symbolic_link_is_copied_not_moved),
+    CASE(a_file_on_another_file_system_is_copied),
+    CASE(a_folder_is_no_object),
+    CASE(a_circle_of_links_ends_the_listing_with_an_error),
+};
+
+static const struct test_case free_standing[] = {
+    CASE(a_memory_store_lives_as_long_as_its_last_handle),
+    CASE(a_faulty_store_fails_on_order),
+    CASE(locations_open_the_store_that_they_name),
+};
+
+static size_t add_cases(struct CMUnitTest *tests, size_t count, const struct test_case *cases,
+                        size_t case_count, enum kind *kind)
+{
+    for (size_t i = 0; i < case_count; i++) {
+        tests[count++] = (struct CMUnitTest){
+            .name = kind == NULL ? mem_strdup(cases[i].name)
+                                 : mem_printf("%s: %s", kind_name(*kind), cases[i].name),
+            .test_func = cases[i].run,
+            .setup_func = kind == NULL ? NULL : setup,
+            .teardown_func = kind == NULL ? NULL : teardown,
+            .initial_state = kind,
+        };
+    }
+    return count;
+}
+
+int main(void)
+{
+    static enum kind kinds[] = {KIND_LOCAL, KIND_MEMORY, KIND_S3};
+    struct CMUnitTest tests[4 * ARRAY_COUNT(contract)] = {0};
+    static_assert(ARRAY_COUNT(local_only) + ARRAY_COUNT(free_standing) <= ARRAY_COUNT(contract),
+                  "they fit into `tests`");
+    size_t count = 0;
+    for (size_t i = 0; i < ARRAY_COUNT(kinds); i++) {
+        count = add_cases(tests, count, contract, ARRAY_COUNT(contract), &kinds[i]);
+    }
+    count = add_cases(tests, count, local_only, ARRAY_COUNT(local_only), &kinds[0]);
+    count = add_cases(tests, count, free_standing, ARRAY_COUNT(free_standing), NULL);
+    int rc = _cmocka_run_group_tests("store", tests, count, NULL, NULL);
+    for (size_t i = 0; i < count; i++) {
+        mem_free((void *)(uintptr_t)tests[i].name);
+    }
+    return rc;
+}
