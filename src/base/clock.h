@@ -19,6 +19,14 @@ int64_t clock_thread_cpu_us(void);
 int64_t clock_process_cpu_us(void);
 void clock_sleep_us(int64_t us);
 
+/* Simulations have a time of their own: mono, wall and sleep go to `source` (NULL = the
+ * system's again). For tests; before other threads are started. */
+struct clock_source {
+    int64_t (*now_us)(void);
+    void (*sleep_us)(int64_t us);
+};
+void clock_replace(const struct clock_source *source);
+
 /* Civil calendar (proleptic Gregorian), days since 1970-01-01. */
 int64_t clock_days_of(int64_t year, unsigned month, unsigned day);
 void clock_civil_of(int64_t days, int64_t *ret_year, unsigned *ret_month, unsigned *ret_day);

@@ -21,6 +21,9 @@ uint64_t rng_below(struct rng *r, uint64_t bound); /* 0 … bound-1, bound > 0 *
 double rng_double(struct rng *r);                  /* [0, 1) */
 
 void rand_bytes(void *out, size_t len);
+/* Simulations are to be repeatable: rand_bytes asks `bytes` (NULL = the kernel again). For tests;
+ * before other threads are started. */
+void rand_replace(void (*bytes)(void *out, size_t len));
 #define UUID_TEXT 37
 void rand_uuid(char out[UUID_TEXT]); /* version 4, lower case */
 /* Version 5 (RFC 9562) of `name` in the namespace `ns` (text form). */

@@ -8,8 +8,8 @@
  * Invariants:
  *  (1) A list's children grow only while a value of that list is decoded; the elements of
  *      one value stand together, so a value that was written last is dropped by setting
- *      child_rows back.  The value of an earlier map entry that is replaced leaves its
- *      elements behind, unreferenced.
+ *      child_rows back.  The value of a map entry that is replaced leaves its elements
+ *      behind, unreferenced.
  *  (2) A row that is taken back has its validity bit set again, for rows are written once
  *      and start out valid.
  *  (3) A bad message leaves no list longer than it was: each list notes its length before

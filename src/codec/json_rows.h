@@ -10,7 +10,8 @@
 
 /* The last row of `col` is as if never written: for the second value of a duplicate field. */
 void codec_json_rows_unwrite(struct column *col, size_t row);
-/* The same for a row with others behind it: its lists' elements stay, unreferenced. */
+/* The same for the value of a map's entry: its lists' elements stay, unreferenced, since those
+ * of other entries may have been written later. */
 void codec_json_rows_abandon(struct column *col, size_t row);
 
 /* Notes how long the list was before this message, once a message and list. */

@@ -10,13 +10,11 @@
  *       wanted BIGINT, which makes it a bad field or a bad message but never good JSON of
  *       bad, nor the reverse.
  * y_ files are accepted by all ways, n_ files refused by all, and what an i_ file gets is
- * the same by all ways and on record below.  Embedding changes the meaning of these files,
- * so they go only the first way:
- *   - those that begin with a byte order mark: allowed at a message's start only (and one
- *     file is nothing else);
- *   - those in which text follows that closes or continues the outer object: a file with
- *     "}" in it at depth 0, as {"a":"b"}}  - it would close the object early;
- * and a file's trailing comma ends in "{"x":1,}", which is refused as it should.
+ * the same by all ways and on record below.  Embedding changes the meaning of one kind of
+ * file: those that begin with a byte order mark, which is allowed at a message's start only;
+ * they go only the first way.  No other file becomes valid by what stands around it: an
+ * empty one gives {"x":}, a closing brace too many closes the message early and leaves text
+ * behind it, an open one takes the last brace, a trailing comma stands before it.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,7 +92,6 @@ static int check_file(void *user, const char *name, uint64_t bytes, struct err *
     }
     s->counts[name[0] == 'y' ? 0 : name[0] == 'n' ? 1 : 2]++;
     s->accepted_count += name[0] == 'i' && is_valid;
-    /* Closing the outer object early: what is left must then make it invalid, too. */
     if (!str_starts(document, STR("\xef\xbb\xbf"))) {
         check_embedded(s, name, document, is_valid);
     }

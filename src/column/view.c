@@ -35,6 +35,17 @@ void column_set_null(struct column *col, size_t row)
     }
 }
 
+void column_clear_null(struct column *col, size_t row)
+{
+    if (col->validity != NULL) {
+        col->validity[row / 64] |= (uint64_t)1 << (row % 64);
+    }
+    /* A list's elements are not the row's: the next list begins behind them. */
+    for (size_t i = 0; col->type->kind == TYPE_STRUCT && i < col->child_count; i++) {
+        column_clear_null(&col->children[i], row);
+    }
+}
+
 struct str column_get_string(const struct column *col, size_t row)
 {
     assert(col->type->kind == TYPE_STRING || col->type->kind == TYPE_BINARY);

@@ -75,6 +75,9 @@ static inline void column_set_null_bit(struct column *col, size_t row)
 /* NULL, and for a STRUCT every field too, for a list an empty entry. */
 void column_set_null(struct column *col, size_t row);
 
+/* Undoes column_set_null, so that the row may be written again. */
+void column_clear_null(struct column *col, size_t row);
+
 static inline bool column_is_valid(const struct column *col, size_t row)
 {
     return col->validity == NULL || ((col->validity[row / 64] >> (row % 64)) & 1) != 0;

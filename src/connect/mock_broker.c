@@ -39,6 +39,8 @@ int mock_broker_open(int broker_count, struct mock_broker **ret_mock, struct err
         rd_kafka_destroy(rk);
         return err_set(err, ERR_IO, "mock broker: it cannot listen on 127.0.0.1");
     }
+    /* Without a controller nobody answers DescribeTopics. */
+    rd_kafka_mock_set_controller_id(cluster, 1);
     struct mock_broker *mock = mem_new(struct mock_broker);
     mock->rk = rk;
     mock->cluster = cluster;

@@ -51,7 +51,7 @@ struct str delta_stats_cut(struct str text, size_t units)
 
 bool delta_stats_cut_max(struct str text, size_t units, struct buf *out)
 {
-    static const char last_char[] = "\xf4\x8f\xbf\xbf"; /* U+10FFFF */
+    struct str last_char = STR("\xf4\x8f\xbf\xbf"); /* U+10FFFF */
     struct str prefix = delta_stats_cut(text, units);
     size_t limit = delta_stats_cut(text, units * 2).len;
     while (prefix.len <= limit) {
@@ -60,13 +60,13 @@ bool delta_stats_cut_max(struct str text, size_t units, struct buf *out)
             buf_add_str(out, text);
             return true;
         }
-        if (str_starts(rest, STR(last_char))) {
+        if (str_starts(rest, last_char)) {
             /* Nothing sorts behind it: take it into the prefix. */
-            prefix.len += sizeof(last_char) - 1;
+            prefix.len += last_char.len;
             continue;
         }
         buf_add_str(out, prefix);
-        buf_add_c(out, (unsigned char)rest.ptr[0] < 0x7f ? "\x7f" : last_char);
+        buf_add_str(out, (unsigned char)rest.ptr[0] < 0x7f ? STR("\x7f") : last_char);
         return true;
     }
     return false;

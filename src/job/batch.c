@@ -141,6 +141,16 @@ static int judge(struct batch_input *in, struct batch_local *local, enum codec_r
     return 0;
 }
 
+/* A row that is left out is written again by the next message. */
+static void take_back_row(const struct plan_input *input, struct column *const *columns, size_t row)
+{
+    for (size_t i = 0; i < input->declared_count; i++) {
+        if (columns[i] != NULL) {
+            column_clear_null(columns[i], row);
+        }
+    }
+}
+
 /* Decodes messages of the local's packet into rows from `row` on; the number of rows filled. */
 static int decode_packet(struct batch_input *in, struct batch_local *local,
                          struct column *const *columns, size_t row, size_t capacity,
@@ -152,6 +162,7 @@ static int decode_packet(struct batch_input *in, struct batch_local *local,
         const struct message *m = &local->packet->messages[local->next++];
         enum codec_row decoded = codec_decode(local->codec, m->value, columns, row, &local->arena);
         if (UNLIKELY(decoded != CODEC_ROW_OK) && TRY(judge(in, local, decoded, m, err)) == 0) {
+            take_back_row(input, columns, row);
             continue;
         }
         for (size_t i = 0; i < input->meta_count; i++) {

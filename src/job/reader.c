@@ -284,6 +284,17 @@ static bool find_single(const struct batch *batch, struct query_poison *ret_pois
     return false;
 }
 
+/* Past it for good: the pipeline is drained, so the sink is ours for the moment. */
+static int skip_message(struct query *q, const struct query_poison *poison, struct err *err)
+{
+    struct source *source = q->parts.sources[poison->input];
+    source->partitions.items[poison->partition].next_offset = poison->offset + 1;
+    AUTO_ARENA struct arena arena = {0};
+    size_t count = 0;
+    struct sink_position *positions = query_positions(q, &arena, &count);
+    return delta_sink_record(q->parts.sink, positions, count, err);
+}
+
 static int judge_poison(struct query *q, const struct batch *batch, const struct err *cause,
                         struct err *err)
 {
@@ -308,8 +319,7 @@ static int judge_poison(struct query *q, const struct batch *batch, const struct
              LOG_S("action", in->input->stream->on_bad_record == PLAN_BAD_DROP ? "drop" : "null"),
              LOG_END);
     if (in->input->stream->on_bad_record == PLAN_BAD_DROP) {
-        q->parts.sources[poison.input]->partitions.items[poison.partition].next_offset =
-            poison.offset + 1;
+        TRY(skip_message(q, &poison, err));
     } else {
         *vec_push(&q->poisons) = poison;
     }

@@ -232,6 +232,19 @@ static int check_stream_columns(struct parse *s, const struct columns *columns)
     return 0;
 }
 
+static const struct type *add_metas(struct arena *arena, const struct columns *columns)
+{
+    size_t count = columns->fields.count;
+    struct type_field *fields = arena_new_array(arena, struct type_field, count + PLAN_META_COUNT);
+    memcpy(fields, columns->fields.items, count * sizeof(*fields));
+    for (size_t m = 0; m < PLAN_META_COUNT; m++) {
+        fields[count + m] = (struct type_field){.name = str_of(plan_meta_names[m]),
+                                                .type = plan_meta_type((enum plan_meta)m),
+                                                .nullable = true};
+    }
+    return type_struct(arena, fields, count + PLAN_META_COUNT);
+}
+
 static int clause_twice(struct parse *s, const struct plan_token *token)
 {
     return complain_about(s, token, "clause ", " is there twice");
@@ -300,6 +313,7 @@ static int parse_stream(struct parse *s)
     stream->name = name;
     stream->place = place;
     stream->row_type = type_struct(p->arena, columns.fields.items, columns.fields.count);
+    stream->scan_type = add_metas(p->arena, &columns);
     TRY(parse_stream_clauses(s, stream));
     return plan_option_apply_stream(s->plan, stream, p->err);
 }
@@ -433,6 +447,21 @@ static int check_identity(struct parse *s, const struct plan_table *table)
     return 0;
 }
 
+static void keep_columns(struct arena *arena, const struct columns *columns,
+                         struct plan_table *table)
+{
+    size_t count = columns->fields.count;
+    if (count > 0) {
+        struct type_field *fields = arena_new_array(arena, struct type_field, count);
+        struct plan_place *places = arena_new_array(arena, struct plan_place, count);
+        memcpy(fields, columns->fields.items, count * sizeof(*fields));
+        memcpy(places, columns->places.items, count * sizeof(*places));
+        table->declared_count = count;
+        table->declared = fields;
+        table->declared_places = places;
+    }
+}
+
 static int parse_table(struct parse *s)
 {
     struct plan_parser *p = &s->p;
@@ -451,12 +480,7 @@ static int parse_table(struct parse *s)
     struct plan_table *table = vec_push(&s->plan->tables);
     table->name = name;
     table->place = place;
-    if (columns.fields.count > 0) {
-        table->declared = type_struct(p->arena, columns.fields.items, columns.fields.count);
-        vec_foreach (struct plan_place, column, &columns.places) {
-            *vec_push(&table->declared_places) = *column;
-        }
-    }
+    keep_columns(p->arena, &columns, table);
     TRY(parse_table_clauses(s, table));
     struct plan_place body = plan_parser_peek(p)->place;
     table->body_line = body.line;

@@ -92,7 +92,6 @@ void plan_free(struct plan *plan)
     vec_foreach (struct plan_table, table, &plan->tables) {
         vec_done(&table->partition_columns);
         vec_done(&table->partition_places);
-        vec_done(&table->declared_places);
         vec_done(&table->properties);
         vec_done(&table->settings.items);
     }

@@ -37,8 +37,9 @@ enum plan_bad_record { PLAN_BAD_NULL, PLAN_BAD_DROP, PLAN_BAD_FAIL };
 
 struct plan_stream {
     struct str name;
-    struct plan_place place;     /* of the name */
-    const struct type *row_type; /* the declared columns */
+    struct plan_place place;      /* of the name */
+    const struct type *row_type;  /* the declared columns */
+    const struct type *scan_type; /* and all meta columns behind them */
     const struct source_ops *source;
     struct settings settings; /* of source and stream together */
     struct str format;        /* 'value.format' */
@@ -65,9 +66,10 @@ struct plan_table {
     VEC(struct str) partition_columns;
     VEC(struct plan_place) partition_places;
     VEC(struct setting) properties; /* TBLPROPERTIES */
-    /* Column list with NOT NULL and comments, when the statement has one: names, types or NULL. */
-    const struct type *declared; /* NULL = taken from the body; a field's type may be NULL */
-    VEC(struct plan_place) declared_places;
+    /* Column list with NOT NULL and comments, when the statement has one. */
+    size_t declared_count;             /* 0 = taken from the body */
+    const struct type_field *declared; /* type NULL = the body's */
+    const struct plan_place *declared_places;
     struct settings settings;
     struct str body;                 /* the SELECT as written, after ${} and token rewrites */
     uint32_t body_line, body_column; /* where it begins */
@@ -119,11 +121,12 @@ const struct type *plan_meta_type(enum plan_meta meta);
 
 /*
  * A table's query bound to a database: what the job runs.  A stream that the query reads is one
- * table function whose columns are the declared ones and then those meta columns that are named.
+ * table function whose columns are the declared ones and then the meta columns; what the query
+ * does not name is not wanted by the scan.
  */
 struct plan_input {
     const struct plan_stream *stream;
-    const struct type *row_type; /* declared + meta columns */
+    const struct type *row_type; /* declared + meta columns: the stream's scan_type */
     size_t declared_count;       /* the first ones */
     size_t meta_count;
     enum plan_meta meta[PLAN_META_COUNT]; /* of columns declared_count… */
@@ -137,7 +140,8 @@ struct plan_query {
     char *select;                /* result columns in order, each cast to row_type's type */
     char *copy_select; /* the same with partition columns replaced by text keys "__p0"… (equal to
                           `select` without partitions), for sql_copy */
-    const char *const *partition_keys; /* "__p0"… */
+    const char *const *partition_keys;   /* "__p0"…; NULL without partitions */
+    const struct str *partition_columns; /* the table's, spelled as in row_type */
     struct arena arena;
 };
 
@@ -147,7 +151,7 @@ struct plan_query {
 /*
  * Binds: registers the streams with `conn`, refuses what is stateful or reads files, names the
  * clause and its position, works out the result type.  Reads nothing.  One table may be bound in
- * a database: the names of the sources are fixed.
+ * a database (the names of the sources are fixed), once; the plan must outlive the database.
  */
 int plan_bind(const struct plan *plan, const struct plan_table *table, struct sql_conn *conn,
               struct plan_query **ret_query, struct err *err);

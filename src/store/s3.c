@@ -7,8 +7,8 @@
  *  (1) put_if_absent is one PUT with If-None-Match: *, its body in memory and
  *      signed before a connection is touched; 2xx is DONE, 412 EXISTS, a clear
  *      refusal an error, anything else UNKNOWN.
- *  (2) "Absent" needs NoSuchKey from the server.  HEAD's 404 has no code: until
- *      the bucket has been seen, a GET asks again.
+ *  (2) "Absent" needs NoSuchKey from the server.  HEAD's refusals have no code: a
+ *      GET asks what is meant, but for a 404 when the bucket has been seen.
  *
  * Sending, retrying and signing: s3_http.c, s3_attempt.c; listing: s3_list.c;
  * large files: s3_multipart.c.
@@ -77,21 +77,20 @@ static int s3_get(struct store *store, struct str key, uint64_t offset, uint64_t
     return absent_or_error(s, &request, &answer, err);
 }
 
-/* Rule (2): HEAD was told 404, of what? */
-static int head_absent(struct store_s3 *s, struct str key, struct err *err)
+/*
+ * Rule (2): HEAD was refused without a word; GET says why, and mends what it can (clock, region,
+ * keys).  STORE_GOT = ask again.
+ */
+static int head_explain(struct store_s3 *s, struct str key, int status, struct err *err)
 {
     mutex_lock(&s->lock);
     bool bucket_seen = s->bucket_seen;
     mutex_unlock(&s->lock);
-    if (bucket_seen) {
+    if (status == 404 && bucket_seen) {
         return STORE_ABSENT;
     }
     AUTO_BUF struct buf byte = {0};
-    int got = s3_get(&s->base, key, 0, 1, &byte, err);
-    if (got == STORE_GOT) {
-        return err_set_retry(err, "head: the object appeared meanwhile");
-    }
-    return got;
+    return s3_get(&s->base, key, 0, 1, &byte, err);
 }
 
 static int s3_head(struct store *store, struct str key, struct store_entry *ret_entry,
@@ -100,8 +99,15 @@ static int s3_head(struct store *store, struct str key, struct store_entry *ret_
     struct store_s3 *s = store_s3_of(store);
     struct store_s3_request request = request_of("head", "s3:GetObject", "HEAD", key);
     AUTO_ANSWER struct store_s3_answer answer = {0};
-    if (TRY(store_s3_http_send(s, &request, &answer, err)) == STORE_S3_SENT_REFUSED) {
-        return answer.status == 404 ? head_absent(s, key, err)
+    int sent = TRY(store_s3_http_send(s, &request, &answer, err));
+    if (sent == STORE_S3_SENT_REFUSED) {
+        if (TRY(head_explain(s, key, answer.status, err)) == STORE_ABSENT) {
+            return STORE_ABSENT;
+        }
+        sent = TRY(store_s3_http_send(s, &request, &answer, err));
+    }
+    if (sent == STORE_S3_SENT_REFUSED) {
+        return answer.status == 404 ? (int)STORE_ABSENT
                                     : store_s3_http_refusal(s, &request, &answer, err);
     }
     if (!answer.has_length) {

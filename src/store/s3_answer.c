@@ -2,8 +2,8 @@
 /*
  * s3_answer - what a server said to one request, and what that means
  *
- *  (1) A refusal is clear only when it has an S3 error code (HEAD, which has no
- *      body, excepted): a bare 403 may come from a proxy, a bare 404 from a wrong
+ *  (1) A refusal is clear only when it has an S3 error code (HEAD has
+ *      no body; see s3.c): a bare 403 may come from a proxy, a bare 404 from a wrong
  *      endpoint.  What is not clear is AGAIN, so that a conditional put reports
  *      it as unknown and nobody takes "some 404" for "there is no such object".
  *  (2) Nothing from the server is longer than its field, and control characters

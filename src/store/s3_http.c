@@ -204,19 +204,13 @@ static bool learn_keys(struct store_s3 *s)
     return true;
 }
 
-/* HEAD has no body to be clear with: its status must do. */
+/* HEAD has no body to be clear with: s3.c asks with a GET what its refusal means. */
 static enum store_s3_verdict judge(struct store_s3_attempt *t)
 {
     struct store_s3_answer *a = t->answer;
     enum store_s3_verdict v = store_s3_answer_judge(a, t->request->out == NULL);
-    bool bare = v == STORE_S3_AGAIN && strcmp(t->request->method, "HEAD") == 0;
-    if (bare && a->status == 403) {
-        return a->date_us != 0 ? STORE_S3_SKEWED : STORE_S3_REFUSED;
-    }
-    if (bare && a->status >= 400 && a->status <= 405) {
-        return STORE_S3_REFUSED;
-    }
-    return v;
+    bool is_head = strcmp(t->request->method, "HEAD") == 0;
+    return is_head && v == STORE_S3_AGAIN && a->status < 500 ? STORE_S3_REFUSED : v;
 }
 
 static enum next next_of_answer(struct store_s3 *s, struct store_s3_attempt *t, struct sending *w)
