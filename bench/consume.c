@@ -17,14 +17,10 @@
 #define BATCH_MESSAGES 2048
 
 static const char *const settings[][2] = {
-    {"group.id", "bench_consume"},
-    {"enable.auto.commit", "false"},
-    {"enable.auto.offset.store", "false"},
-    {"auto.offset.reset", "error"},
-    {"enable.partition.eof", "true"},
-    {"fetch.queue.backoff.ms", "5"},
-    {"queued.min.messages", "1000000"},
-    {"queued.max.messages.kbytes", "131072"},
+    {"group.id", "bench_consume"},         {"enable.auto.commit", "false"},
+    {"enable.auto.offset.store", "false"}, {"auto.offset.reset", "error"},
+    {"enable.partition.eof", "true"},      {"fetch.queue.backoff.ms", "5"},
+    {"queued.min.messages", "1000000"},    {"queued.max.messages.kbytes", "131072"},
 };
 
 struct tally {

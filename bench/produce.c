@@ -72,7 +72,7 @@ static void open_topic(struct load *load, const char *broker, const char *topic)
     load->topic = rd_kafka_topic_new(load->kafka, topic, NULL);
 }
 
-static void send(struct load *load, uint64_t number, struct buf *value)
+static void send_one(struct load *load, uint64_t number, struct buf *value)
 {
     uint32_t partition = (uint32_t)(number % load->partitions);
     buf_reset(value);
@@ -102,7 +102,7 @@ static void send_all(struct load *load)
                 clock_sleep_us(due - now < 1000 ? 1000 : due - now);
             }
         }
-        send(load, i, &value);
+        send_one(load, i, &value);
         if (load->rate > 0 || i % 1024 == 0) {
             rd_kafka_poll(load->kafka, 0);
         }

@@ -21,7 +21,7 @@ CREATE STREAM events (
     startingOffsets           = 'earliest',
     failOnDataLoss            = true,
     timestampUnit             = 'millis',
-    onBadRecord               = 'null'
+    onBadRecord               = 'drop'
 );
 
 -- A view is a name for a SELECT; nothing is stored.

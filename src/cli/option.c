@@ -19,8 +19,9 @@ const char *cli_option_nearest(struct str given, const char *const *names)
     for (size_t i = 0; names[i] != NULL; i++) {
         struct str name = str_of(names[i]);
         size_t distance = str_distance(given, name);
-        if (given.len >= 3 && name.len > given.len && str_starts_nocase(name, given)) {
-            distance = distance < 1 ? distance : 1; /* the beginning of it */
+        if (given.len >= 3 && name.len > given.len) {
+            size_t beginning = str_distance(given, str_head(name, given.len)) + 1;
+            distance = beginning < distance ? beginning : distance;
         }
         if (distance < best_distance && distance < name.len) {
             best = names[i];
@@ -236,6 +237,7 @@ int cli_option_parse(const struct cli_option *const *tables, int argc, char **ar
         struct cut cut = {0};
         TRY(word[1] == '-' ? cut_long(tables, word, &cut, err)
                            : cut_short(tables, word, &cut, err));
+        assert(cut.option != NULL);
         if (cut.option->type == CLI_FLAG && cut.value == NULL) {
             cut.value = "true";
         } else if (cut.value == NULL) {

@@ -15,13 +15,14 @@
  *      unknown values are skipped without recursion.
  *
  * Not here: what a value means to a type (json_scalar.c), strings (json_string.c), numbers
- * (json_number.c), skipping (json_skip.c), the compiled type and faults (json_plan.c).
+ * (json_number.c), skipping (json_skip.c), the compiled type (json_plan.c), faults.
  */
 #include "codec/json.h"
 
 #include <locale.h>
 
 #include "base/base.h"
+#include "codec/json_fault.h"
 #include "codec/json_number.h"
 #include "codec/json_plan.h"
 #include "codec/json_rows.h"
@@ -99,8 +100,8 @@ HOT const char *decode_double(struct codec_json *j, const struct codec_json_node
 }
 
 /* One value at p into one row: the usual forms here, all others in json_scalar.c. */
-HOT const char *decode_value(struct codec_json *j, struct codec_json_node *node,
-                                       const char *p, struct column *col, size_t row)
+HOT const char *decode_value(struct codec_json *j, struct codec_json_node *node, const char *p,
+                             struct column *col, size_t row)
 {
     const char *behind = NULL;
     int64_t integer;
@@ -190,7 +191,7 @@ HOT const char *decode_key(struct codec_json *j, struct codec_json_node *node, c
                            uint32_t *guess, uint32_t *ret_field)
 {
     if (UNLIKELY(*p != '"')) {
-        return codec_json_fail(j, node, p, "syntax", "expected a member's name in quotes");
+        return codec_json_fault_bad(j, node, p, "syntax", "expected a member's name in quotes");
     }
     p++;
     uint32_t field = *guess;
@@ -207,7 +208,7 @@ HOT const char *decode_key(struct codec_json *j, struct codec_json_node *node, c
     }
     p = scan_space(p);
     if (UNLIKELY(*p != ':')) {
-        return codec_json_fail(j, node, p, "syntax", "expected ':'");
+        return codec_json_fault_bad(j, node, p, "syntax", "expected ':'");
     }
     *ret_field = field;
     return scan_space(p + 1);
@@ -259,7 +260,7 @@ HOT const char *decode_members(struct codec_json *j, struct codec_json_node *nod
         } else if (LIKELY(*p == '}')) {
             break;
         } else {
-            return codec_json_fail(j, node, p, "syntax", "expected ',' or '}'");
+            return codec_json_fault_bad(j, node, p, "syntax", "expected ',' or '}'");
         }
     }
     if (unseen > 0) {
@@ -273,7 +274,7 @@ static const char *decode_struct(struct codec_json *j, struct codec_json_node *n
 {
     p = decode_members(j, node, p, NULL, col->children, row);
     if (UNLIKELY(p == j->end)) {
-        return codec_json_fail(j, node, p, "syntax", "the message ends too early");
+        return codec_json_fault_bad(j, node, p, "syntax", "the message ends too early");
     }
     return p;
 }
@@ -302,7 +303,7 @@ static const char *decode_array(struct codec_json *j, struct codec_json_node *no
             p = scan_space(p + 1);
         }
         if (UNLIKELY(*p != ']')) {
-            return codec_json_fail(j, node, p, "syntax", "expected ',' or ']'");
+            return codec_json_fault_bad(j, node, p, "syntax", "expected ',' or ']'");
         }
     }
     ((struct column_list *)col->data)[row] =
@@ -315,7 +316,7 @@ static const char *decode_entry(struct codec_json *j, struct codec_json_node *no
                                 struct column *col, uint64_t offset)
 {
     if (UNLIKELY(*p != '"')) {
-        return codec_json_fail(j, node, p, "syntax", "expected a key in quotes");
+        return codec_json_fault_bad(j, node, p, "syntax", "expected a key in quotes");
     }
     uint64_t at = col->child_rows;
     if (UNLIKELY(at >= col->children->capacity)) {
@@ -327,7 +328,7 @@ static const char *decode_entry(struct codec_json *j, struct codec_json_node *no
     }
     p = scan_space(p);
     if (UNLIKELY(*p != ':')) {
-        return codec_json_fail(j, node, p, "syntax", "expected ':'");
+        return codec_json_fault_bad(j, node, p, "syntax", "expected ':'");
     }
     p = scan_space(p + 1);
     uint64_t entry = codec_json_rows_find_key(j, node, &col->children[0], offset, at);
@@ -360,11 +361,11 @@ static const char *decode_map(struct codec_json *j, struct codec_json_node *node
             p = scan_space(p + 1);
         }
         if (UNLIKELY(*p != '}')) {
-            return codec_json_fail(j, node, p, "syntax", "expected ',' or '}'");
+            return codec_json_fault_bad(j, node, p, "syntax", "expected ',' or '}'");
         }
     }
     if (UNLIKELY(p + 1 == j->end)) {
-        return codec_json_fail(j, node, p + 1, "syntax", "the message ends too early");
+        return codec_json_fault_bad(j, node, p + 1, "syntax", "the message ends too early");
     }
     ((struct column_list *)col->data)[row] =
         (struct column_list){.offset = offset, .len = col->child_rows - offset};
@@ -378,7 +379,7 @@ static const char *decode_nested(struct codec_json *j, struct codec_json_node *n
         return codec_json_scalar_decode(j, node, p, col, row);
     }
     if (UNLIKELY(j->depth == j->depth_max)) {
-        return codec_json_fail(j, node, p, "depth", "nested deeper than %u", j->depth_max);
+        return codec_json_fault_bad(j, node, p, "depth", "nested deeper than %u", j->depth_max);
     }
     j->depth++;
     if (node->kind == TYPE_STRUCT) {
@@ -407,15 +408,15 @@ static COLD const char *explain(struct codec_json *j, struct str value, const ch
     bool is_object = *p == '{';
     const char *behind = codec_json_skip(j, &j->root, p);
     if (behind != NULL && !is_object) {
-        return codec_json_fail(j, &j->root, p, "syntax", "a message must be an object");
+        return codec_json_fault_bad(j, &j->root, p, "syntax", "a message must be an object");
     }
     if (behind != NULL) {
-        return codec_json_fail(j, &j->root, behind, "syntax", "text behind the message's end");
+        return codec_json_fault_bad(j, &j->root, behind, "syntax", "text behind the message's end");
     }
     if (j->codec.fault.position >= value.len && strcmp(j->codec.fault.reason, "syntax") == 0) {
         /* It met the '}' that is not there. */
-        return codec_json_fail(j, &j->root, copy + value.len, "syntax",
-                               "the message ends too early");
+        return codec_json_fault_bad(j, &j->root, copy + value.len, "syntax",
+                                    "the message ends too early");
     }
     return NULL;
 }
@@ -428,7 +429,7 @@ static const char *decode_message(struct codec_json *j, struct str value,
     j->start = p;
     if (UNLIKELY(value.len >= UINT32_MAX)) {
         j->end = end;
-        return codec_json_fail(j, &j->root, p, "size", "the message has 4 GiB or more");
+        return codec_json_fault_bad(j, &j->root, p, "size", "the message has 4 GiB or more");
     }
     if (value.len >= 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0) {
         p += 3;
@@ -437,7 +438,7 @@ static const char *decode_message(struct codec_json *j, struct str value,
         end--;
     }
     if (UNLIKELY(end == p)) {
-        return codec_json_fail(j, &j->root, p, "syntax", "the message is empty");
+        return codec_json_fault_bad(j, &j->root, p, "syntax", "the message is empty");
     }
     p = scan_space(p); /* stops at end[-1] at the latest */
     if (UNLIKELY(end - p < 2 || *p != '{' || end[-1] != '}')) {
@@ -446,7 +447,7 @@ static const char *decode_message(struct codec_json *j, struct str value,
     j->end = end;
     p = decode_members(j, &j->root, p, columns, NULL, row);
     if (UNLIKELY(p != NULL && p != end)) {
-        return codec_json_fail(j, &j->root, p, "syntax", "text behind the message's end");
+        return codec_json_fault_bad(j, &j->root, p, "syntax", "text behind the message's end");
     }
     return p;
 }
@@ -515,4 +516,22 @@ int codec_json_open(const struct type *row_type, const struct codec_options *opt
     }
     *ret_codec = &j->codec;
     return 0;
+}
+
+bool codec_json_validate(struct str document)
+{
+    AUTO_FREE char *copy = mem_alloc(document.len + 1);
+    if (document.len > 0) {
+        memcpy(copy, document.ptr, document.len);
+    }
+    copy[document.len] = '}';
+    uint64_t open_objects[512 / 64 + 1] = {0};
+    struct codec_json j = {.depth_max = 512, .open_objects = open_objects, .start = copy};
+    j.end = copy + document.len + 1;
+    const char *p = copy;
+    if (document.len >= 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0) {
+        p += 3;
+    }
+    p = codec_json_skip(&j, &j.root, scan_space(p));
+    return p != NULL && scan_space(p) == j.end - 1;
 }

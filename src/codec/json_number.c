@@ -20,6 +20,7 @@
 #include <stdlib.h>
 
 #include "base/base.h"
+#include "codec/json_fault.h"
 
 const uint64_t codec_json_number_powers[20] = {
     UINT64_C(1),
@@ -78,12 +79,12 @@ const char *codec_json_number_scan(struct codec_json *j, const struct codec_json
     struct codec_json_number n = {.is_negative = *p == '-', .is_integer = true};
     const char *at = p + n.is_negative;
     if (!scan_is_digit(*at)) {
-        return codec_json_fail(j, node, p, "syntax", "not a JSON value");
+        return codec_json_fault_bad(j, node, p, "syntax", "not a JSON value");
     }
     if (*at == '0') {
         at++;
         if (scan_is_digit(*at)) {
-            return codec_json_fail(j, node, p, "syntax", "a number with a leading zero");
+            return codec_json_fault_bad(j, node, p, "syntax", "a number with a leading zero");
         }
     } else {
         const char *first = at;
@@ -94,7 +95,7 @@ const char *codec_json_number_scan(struct codec_json *j, const struct codec_json
         const char *first = ++at;
         at = number_digits(at, j->end, &n.mantissa);
         if (at == first) {
-            return codec_json_fail(j, node, p, "syntax", "a number that ends in a point");
+            return codec_json_fault_bad(j, node, p, "syntax", "a number that ends in a point");
         }
         n.digit_count += (size_t)(at - first);
         n.point = -(int64_t)(at - first);
@@ -104,7 +105,7 @@ const char *codec_json_number_scan(struct codec_json *j, const struct codec_json
         at++;
         const char *digit = at + (*at == '-' || *at == '+');
         if (!scan_is_digit(*digit)) {
-            return codec_json_fail(j, node, p, "syntax", "an exponent without digits");
+            return codec_json_fault_bad(j, node, p, "syntax", "an exponent without digits");
         }
         n.point += read_exponent(&at, j->end);
         n.is_integer = false;

@@ -55,7 +55,8 @@ static inline uint64_t number_eight_digits(uint64_t w)
 }
 
 /* Appends the digits at p to *value, modulo 2^64; returns the position behind them. */
-static inline __attribute__((always_inline)) const char *number_digits(const char *p, const char *end, uint64_t *value)
+static inline __attribute__((always_inline)) const char *
+number_digits(const char *p, const char *end, uint64_t *value)
 {
     while (LIKELY(end - p >= 8)) {
         uint64_t w = scan_load64(p) ^ UINT64_C(0x3030303030303030);
@@ -83,7 +84,8 @@ static inline __attribute__((always_inline)) const char *number_digits(const cha
  * The usual integer: at most 18 digits, no point, no exponent, no leading zero.  Returns the
  * position behind it, NULL when it is anything else (then look again with number_scan).
  */
-static inline __attribute__((always_inline)) const char *number_short_integer(const char *p, const char *end, int64_t *ret_value)
+static inline __attribute__((always_inline)) const char *
+number_short_integer(const char *p, const char *end, int64_t *ret_value)
 {
     bool is_negative = *p == '-';
     const char *first = p + is_negative;

@@ -16,9 +16,6 @@
  */
 #include "codec/json_plan.h"
 
-#include <stdarg.h>
-#include <stdio.h>
-
 #include "base/base.h"
 
 static inline uint64_t mix(uint64_t a, uint64_t b)
@@ -204,51 +201,4 @@ void codec_json_plan_done(struct codec_json *j)
 {
     node_done(&j->root);
     arena_done(&j->memory);
-}
-
-static void PRINTF(5, 0)
-    write_fault(struct codec_json *j, const struct codec_json_node *node, const char *at,
-                const char *reason, const char *fmt, va_list args)
-{
-    struct codec_fault *fault = &j->codec.fault;
-    fault->reason = reason;
-    fault->position = (size_t)(at - j->start);
-    AUTO_BUF struct buf text = {0};
-    codec_json_plan_path(node, &text);
-    /* A long path keeps its end, which tells more; a cut UTF-8 sequence is cut off. */
-    struct str path = buf_str(&text);
-    if (path.len > 96) {
-        path = str_skip(path, path.len - 96);
-        while (path.len > 0 && ((unsigned char)path.ptr[0] & 0xc0) == 0x80) {
-            path = str_skip(path, 1);
-        }
-    }
-    int len = 0;
-    if (path.len > 0) {
-        len = snprintf(fault->message, sizeof(fault->message), "field \"%.*s\": ", STR_FMT(path));
-    }
-    vsnprintf(fault->message + len, sizeof(fault->message) - (size_t)len, fmt, args);
-}
-
-const char *codec_json_fail(struct codec_json *j, const struct codec_json_node *node,
-                            const char *at, const char *reason, const char *fmt, ...)
-{
-    va_list args;
-    va_start(args, fmt);
-    write_fault(j, node, at, reason, fmt, args);
-    va_end(args);
-    return NULL;
-}
-
-void codec_json_bad_field(struct codec_json *j, const struct codec_json_node *node, const char *at,
-                          const char *reason, const char *fmt, ...)
-{
-    if (j->has_bad_field) {
-        return;
-    }
-    j->has_bad_field = true;
-    va_list args;
-    va_start(args, fmt);
-    write_fault(j, node, at, reason, fmt, args);
-    va_end(args);
 }

@@ -85,15 +85,4 @@ uint64_t codec_json_plan_hash(struct str s, uint64_t seed);
 /* "entity[].vehicle.trip_id", empty for the row. */
 void codec_json_plan_path(const struct codec_json_node *node, struct buf *out);
 
-/*
- * The message is bad: writes the fault and returns NULL, which every decoding function
- * passes on.  `node` is the value (or object) being decoded, for the name.
- */
-const char *codec_json_fail(struct codec_json *j, const struct codec_json_node *node,
-                            const char *at, const char *reason, const char *fmt, ...)
-    PRINTF(5, 6) COLD;
-/* A field is bad: writes the fault if it is the message's first. */
-void codec_json_bad_field(struct codec_json *j, const struct codec_json_node *node, const char *at,
-                          const char *reason, const char *fmt, ...) PRINTF(5, 6) COLD;
-
 #endif

@@ -10,6 +10,7 @@
 #include <math.h>
 
 #include "base/base.h"
+#include "codec/json_fault.h"
 #include "codec/json_number.h"
 #include "codec/json_scan.h"
 #include "codec/json_skip.h"
@@ -45,13 +46,13 @@ static void set_bad(struct codec_json *j, const struct codec_json_node *node, co
     type_print(node->type, &type);
     struct str name = str_head(buf_str(&type), 48);
     if (strcmp(reason, "range") == 0) {
-        codec_json_bad_field(j, node, p, reason, "out of range for %.*s", STR_FMT(name));
+        codec_json_fault_field(j, node, p, reason, "out of range for %.*s", STR_FMT(name));
     } else if (strcmp(reason, "format") == 0) {
-        codec_json_bad_field(j, node, p, reason, "%s that does not read as %.*s", kind_of_value(*p),
-                             STR_FMT(name));
+        codec_json_fault_field(j, node, p, reason, "%s that does not read as %.*s",
+                               kind_of_value(*p), STR_FMT(name));
     } else {
-        codec_json_bad_field(j, node, p, reason, "%s, wanted %.*s", kind_of_value(*p),
-                             STR_FMT(name));
+        codec_json_fault_field(j, node, p, reason, "%s, wanted %.*s", kind_of_value(*p),
+                               STR_FMT(name));
     }
     column_set_null(col, row);
 }

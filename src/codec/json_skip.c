@@ -8,7 +8,7 @@
 #include "codec/json_skip.h"
 
 #include "base/base.h"
-#include "codec/json.h"
+#include "codec/json_fault.h"
 #include "codec/json_number.h"
 #include "codec/json_scan.h"
 #include "codec/json_string.h"
@@ -60,7 +60,7 @@ static const char *skip_scalar(struct codec_json *j, const struct codec_json_nod
     }
     }
     if (behind == NULL) {
-        return codec_json_fail(j, node, p, "syntax", "not a JSON value");
+        return codec_json_fault_bad(j, node, p, "syntax", "not a JSON value");
     }
     return behind;
 }
@@ -70,7 +70,7 @@ static const char *skip_name(struct codec_json *j, const struct codec_json_node 
                              const char *p)
 {
     if (UNLIKELY(*p != '"')) {
-        return codec_json_fail(j, node, p, "syntax", "expected a member's name in quotes");
+        return codec_json_fault_bad(j, node, p, "syntax", "expected a member's name in quotes");
     }
     p = skip_string(j, node, p);
     if (UNLIKELY(p == NULL)) {
@@ -78,7 +78,7 @@ static const char *skip_name(struct codec_json *j, const struct codec_json_node 
     }
     p = scan_space(p);
     if (UNLIKELY(*p != ':')) {
-        return codec_json_fail(j, node, p, "syntax", "expected ':'");
+        return codec_json_fault_bad(j, node, p, "syntax", "expected ':'");
     }
     return scan_space(p + 1);
 }
@@ -104,7 +104,7 @@ static const char *open_level(struct codec_json *j, const struct codec_json_node
 {
     bool is_object = *p == '{';
     if (UNLIKELY(level > j->depth_max)) {
-        return codec_json_fail(j, node, p, "depth", "nested deeper than %u", j->depth_max);
+        return codec_json_fault_bad(j, node, p, "depth", "nested deeper than %u", j->depth_max);
     }
     set_open(j, level, is_object);
     p = scan_space(p + 1);
@@ -144,13 +144,13 @@ const char *codec_json_skip(struct codec_json *j, const struct codec_json_node *
             }
             is_closing = false;
             if (UNLIKELY(*p != (is_open_object(j, level) ? '}' : ']'))) {
-                return codec_json_fail(j, node, p, "syntax", "expected ',' or '%c'",
-                                       is_open_object(j, level) ? '}' : ']');
+                return codec_json_fault_bad(j, node, p, "syntax", "expected ',' or '%c'",
+                                            is_open_object(j, level) ? '}' : ']');
             }
             p++;
             level--;
             if (UNLIKELY(p == j->end)) {
-                return codec_json_fail(j, node, p, "syntax", "the message ends too early");
+                return codec_json_fault_bad(j, node, p, "syntax", "the message ends too early");
             }
         }
         p = scan_space(p + 1);
@@ -161,22 +161,4 @@ const char *codec_json_skip(struct codec_json *j, const struct codec_json_node *
             }
         }
     }
-}
-
-bool codec_json_validate(struct str document)
-{
-    AUTO_FREE char *copy = mem_alloc(document.len + 1);
-    if (document.len > 0) {
-        memcpy(copy, document.ptr, document.len);
-    }
-    copy[document.len] = '}';
-    uint64_t open_objects[512 / 64 + 1] = {0};
-    struct codec_json j = {.depth_max = 512, .open_objects = open_objects, .start = copy};
-    j.end = copy + document.len + 1;
-    const char *p = copy;
-    if (document.len >= 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0) {
-        p += 3;
-    }
-    p = codec_json_skip(&j, &j.root, scan_space(p));
-    return p != NULL && scan_space(p) == j.end - 1;
 }

@@ -15,6 +15,7 @@
 #include "codec/json_string.h"
 
 #include "base/base.h"
+#include "codec/json_fault.h"
 #include "codec/json_scan.h"
 
 static inline int hex_value(char c)
@@ -57,7 +58,7 @@ static const char *scan_escape(struct codec_json *j, const struct codec_json_nod
     case 'u': {
         int32_t unit = hex4(p + 2);
         if (unit < 0) {
-            return codec_json_fail(j, node, p, "syntax", "\\u needs four hex digits");
+            return codec_json_fault_bad(j, node, p, "syntax", "\\u needs four hex digits");
         }
         if (unit < 0xd800 || unit > 0xdfff) {
             return p + 6;
@@ -68,10 +69,10 @@ static const char *scan_escape(struct codec_json *j, const struct codec_json_nod
                 return p + 12;
             }
         }
-        return codec_json_fail(j, node, p, "utf8", "a surrogate escape stands alone");
+        return codec_json_fault_bad(j, node, p, "utf8", "a surrogate escape stands alone");
     }
     default:
-        return codec_json_fail(j, node, p, "syntax", "no such escape");
+        return codec_json_fault_bad(j, node, p, "syntax", "no such escape");
     }
 }
 
@@ -81,7 +82,7 @@ const char *codec_json_string_scan(struct codec_json *j, const struct codec_json
     for (;;) {
         p = scan_plain(p, j->start, j->end);
         if (UNLIKELY(p == j->end)) {
-            return codec_json_fail(j, node, p, "syntax", "a string does not end");
+            return codec_json_fault_bad(j, node, p, "syntax", "a string does not end");
         }
         if (LIKELY(*p == '"')) {
             return p;
@@ -95,12 +96,13 @@ const char *codec_json_string_scan(struct codec_json *j, const struct codec_json
             continue;
         }
         if ((unsigned char)*p < 0x20) {
-            return codec_json_fail(j, node, p, "syntax", "a raw control character in a string");
+            return codec_json_fault_bad(j, node, p, "syntax",
+                                        "a raw control character in a string");
         }
         do {
             const char *next = scan_utf8(p);
             if (UNLIKELY(next == NULL)) {
-                return codec_json_fail(j, node, p, "utf8", "not UTF-8");
+                return codec_json_fault_bad(j, node, p, "utf8", "not UTF-8");
             }
             p = next;
         } while ((unsigned char)*p >= 0x80);

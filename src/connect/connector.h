@@ -18,8 +18,8 @@
  * polls, these positions are exactly what has been delivered.
  *
  * Errors: ERR_CONFIG (a topic that is not there, an option that is refused, authentication),
- * ERR_DATA (offsets lost to retention with failOnDataLoss, a recreated topic, a message that
- * cannot be fetched), ERR_CANCELED.  A broker that is away is not an error: poll answers
+ * ERR_DATA (offsets lost to retention with failOnDataLoss or to truncation, a message that cannot
+ * be fetched), ERR_IDENTITY (a topic that was deleted, or deleted and made again), ERR_CANCELED.  A broker that is away is not an error: poll answers
  * SOURCE_IDLE, and `status` says what is being waited for.
  */
 struct message {
@@ -129,7 +129,7 @@ int source_poll(struct source *s, int64_t until_mono_us, size_t messages_max, ui
                 struct packet **ret_packet, struct err *err);
 /* Sets limit_offset of every partition to the present end of its log (available now). */
 int source_bound(struct source *s, struct err *err);
-/* Looks the topics' identities up again; ERR_DATA when one was recreated. Any thread. */
+/* Looks the topics' identities up again; ERR_IDENTITY when one was recreated. Any thread. */
 int source_verify(struct source *s, struct err *err);
 /* Tells lag tools what is durable now; best effort, does not wait. next_offsets[i] < 0 = skip.
  * Any thread. */

@@ -15,6 +15,9 @@
  *      start anew: the newest instance wins.
  *  (4) A position's txn is in the same commit as the rows below it.
  *  (5) `latest` is resolved once: the start commit records it.
+ *  (6) Every version from our last commit (of this run or an earlier one) to the
+ *      next is looked at for a RESTORE or REPLACE, also those that get in between
+ *      the look and the commit: delta_commit tells us of them.
  */
 #include "connect/delta_sink.h"
 
@@ -29,7 +32,8 @@ struct delta_sink {
     struct delta_sink_options options;
     struct arena arena;  /* lives as long as the sink */
     int64_t sequence;    /* version of sluice/<query> in the newest commit of ours */
-    int64_t own_version; /* table version of that commit; -1 = none in this run */
+    /* Up to this version nobody has replaced what we wrote; -1 = we have written nothing. */
+    int64_t checked_version;
     struct str table_id;
     /* What the start commit has to change, from open. */
     bool create;
@@ -297,7 +301,7 @@ int delta_sink_open(struct store *store, struct sql_db *db, const char *spool,
     sink->options = *options;
     sink->db = db;
     sink->spool = spool;
-    sink->own_version = -1;
+    sink->checked_version = -1;
     sink->checkpoint_written = -1;
     mutex_init(&sink->lock);
     struct delta_options delta = {.db = db, .spool = spool};
@@ -386,7 +390,7 @@ static int check_same_table(struct delta_sink *sink, struct err *err)
         return err_set(err, ERR_IDENTITY, "the table was dropped and created again (id %.*s)",
                        STR_FMT(snapshot->metadata.id));
     }
-    if (sink->own_version >= 0 && snapshot->replaced_version > sink->own_version &&
+    if (sink->checked_version >= 0 && snapshot->replaced_version > sink->checked_version &&
         (str_eq(snapshot->replaced_operation, STR("RESTORE")) ||
          str_find_str(snapshot->replaced_operation, STR("REPLACE")) >= 0)) {
         return err_set(err, ERR_IDENTITY,
@@ -443,13 +447,19 @@ static int commit_change(struct delta_sink *sink, struct delta_change *change, i
             break;
         }
         assert(rc == DELTA_SCHEMA_CHANGED);
-        TRY(check_same_table(sink, err));
-        TRY(plan_schema(sink, err));
+        if (sink->create) {
+            /* Somebody made the table before us. */
+            change->operation = "STREAMING UPDATE";
+            TRY(plan_table(sink, err));
+        } else {
+            TRY(check_same_table(sink, err));
+            TRY(plan_schema(sink, err));
+        }
         change->metadata = sink->pending_metadata;
         change->protocol = sink->pending_protocol;
     }
     sink->sequence++;
-    sink->own_version = *ret_version;
+    sink->checked_version = *ret_version;
     sink->create = false;
     sink->pending_metadata = NULL;
     sink->pending_protocol = NULL;
@@ -490,7 +500,9 @@ int delta_sink_begin(struct delta_sink *sink, const struct sink_position *positi
     bool known = false;
     TRY(read_sequence(sink, &known));
     if (known) {
+        int64_t version = delta_snapshot(sink->table)->version;
         TRY(check_not_replaced(sink, err));
+        sink->checked_version = version;
     }
     AUTO_ARENA struct arena arena = {0};
     struct sink_position *fresh = arena_new_array(&arena, struct sink_position, count);

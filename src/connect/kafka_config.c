@@ -36,6 +36,8 @@ static const struct kafka_property kafka_presets[] = {
     /* A fetcher that met a full queue looks again after 5 ms instead of a second. */
     {"fetch.queue.backoff.ms", "5"},
     {"fetch.error.backoff.ms", "100"},
+    /* A fetch that waits for records holds up a restart of delivery, and the news of the end. */
+    {"fetch.wait.max.ms", "100"},
     {"reconnect.backoff.ms", "100"},
     {"reconnect.backoff.max.ms", "2000"},
     {"socket.keepalive.enable", "true"},

@@ -28,7 +28,7 @@ static void earliest_delivers_everything_in_order(void **state)
         assert_int_equal(t.last[p], 499);
         assert_int_equal(f->source->partitions.items[p].next_offset, 500);
     }
-    assert_int_equal(fixture_quiet(f, 300000), SOURCE_IDLE);
+    assert_int_equal(fixture_quiet(f, 600000), SOURCE_IDLE);
     assert_int_equal(f->source->partitions.items[0].end_offset, 500);
     assert_int_equal(f->source->counts.dropped_below, 0);
     assert_int_equal(f->source->status.state, SOURCE_RUNNING);
@@ -304,20 +304,22 @@ static void a_pattern_matches_whole_names_and_finds_new_topics(void **state)
     fixture_free(f);
 }
 
-static void timestamps_say_where_to_begin(void **state)
+static void a_time_after_the_last_record_is_an_error_or_the_end(void **state)
 {
     (void)state;
     struct fixture *f = topic_of(1, 10);
-    char ms[32];
-    clock_sleep_us(5000);
-    snprintf(ms, sizeof(ms), "%" PRId64, clock_wall_us() / 1000);
-    clock_sleep_us(5000);
-    fixture_produce(f, "t", 0, 10, 10);
-    fixture_set(f, "startingTimestamp", "1");
+    bool which[] = {true};
+    /* The mock broker finds no record by time: -1. */
+    fixture_set(f, "startingOffsetsByTimestamp", "{\"t\":{\"0\":1000}}");
     fixture_open(f);
-    fixture_resolve_all(f);
-    assert_int_equal(f->source->partitions.items[0].next_offset, 0);
-    (void)ms;
+    assert_int_equal(source_resolve(f->source, which, &f->err), ERR_CONFIG);
+    assert_non_null(strstr(f->err.msg, "no record as late"));
+    source_close(f->source);
+    f->source = NULL;
+    fixture_set(f, "startingOffsetsByTimestampStrategy", "latest");
+    fixture_open(f);
+    OK(source_resolve(f->source, which, &f->err));
+    assert_int_equal(f->source->partitions.items[0].next_offset, 10);
     fixture_free(f);
 }
 
@@ -369,7 +371,7 @@ int main(void)
         cmocka_unit_test(assign_of_a_partition_that_is_not_there_is_refused),
         cmocka_unit_test(several_topics_are_read_together),
         cmocka_unit_test(a_pattern_matches_whole_names_and_finds_new_topics),
-        cmocka_unit_test(timestamps_say_where_to_begin),
+        cmocka_unit_test(a_time_after_the_last_record_is_an_error_or_the_end),
         cmocka_unit_test(group_offsets_are_committed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

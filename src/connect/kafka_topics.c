@@ -260,14 +260,14 @@ static struct kafka_topic *kafka_topic_find(struct kafka_source *s, const char *
 
 static int kafka_topic_recreated(const char *name, const char *was, const char *is, struct err *err)
 {
-    return err_set(err, ERR_DATA,
+    return err_set(err, ERR_IDENTITY,
                    "topic \"%s\" was deleted and created again (id %s, now %s); see sluice offsets",
                    name, was, is);
 }
 
 static int kafka_topic_gone(const char *name, struct err *err)
 {
-    return err_set(err, ERR_DATA, "topic \"%s\" was deleted; see sluice offsets", name);
+    return err_set(err, ERR_IDENTITY, "topic \"%s\" was deleted; see sluice offsets", name);
 }
 
 /* Compares one answer with what is known of the topic. `known_id` may be "": a broker without. */
@@ -435,6 +435,15 @@ static int kafka_topics_check(struct kafka_source *s, const struct kafka_descrip
     return 0;
 }
 
+/* Lets librdkafka learn the leaders of new topics now; by itself it takes a second. */
+static void kafka_topics_warm(struct kafka_source *s)
+{
+    const rd_kafka_metadata_t *md = NULL;
+    if (rd_kafka_metadata(s->rk, 0, NULL, &md, 500) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        rd_kafka_metadata_destroy(md);
+    }
+}
+
 int kafka_topics_discover(struct source *base, struct err *err)
 {
     struct kafka_source *s = kafka_source_of(base);
@@ -447,6 +456,9 @@ int kafka_topics_discover(struct source *base, struct err *err)
     vec_foreach(struct kafka_description, d, &found.items)
     {
         added += TRY(kafka_topic_merge(s, d, err));
+    }
+    if (added > 0) {
+        kafka_topics_warm(s);
     }
     source_set_status(base, SOURCE_RUNNING, "%s", "");
     if (!s->watcher.running && s->refresh_us > 0) {
@@ -517,6 +529,7 @@ int kafka_topics_adopt(struct kafka_source *s, struct err *err)
     {
         if (TRY(kafka_topic_merge(s, d, err)) > 0) {
             s->base.has_new_partitions = true;
+            kafka_topics_warm(s);
         }
     }
     return 0;

@@ -240,7 +240,8 @@ int delta_files(struct store *store, struct sql_db *db, const char *spool, int64
                 struct arena *arena, struct delta_snapshot *ret_snapshot, delta_file_fn on_file,
                 void *user, struct err *err);
 
-/* The log's commits from newest to oldest: version and the commitInfo action's JSON text. */
+/* The log's commits from newest to oldest: version and the commitInfo action's JSON text. A
+ * callback that answers 1 ends it. */
 typedef int (*delta_history_fn)(void *user, int64_t version, struct str commit_info,
                                 struct err *err);
 int delta_history(struct store *store, int64_t limit, delta_history_fn on_commit, void *user,

@@ -7,6 +7,7 @@
  *  (1) Newest first; a commit is read only when it is asked for.
  *  (2) A commit without commitInfo is told as "{}"; one that was cleaned away
  *      between the listing and the read is left out.
+ *  (3) A callback that answers 1 has seen enough.
  */
 static int history_of(struct store *store, int64_t version, delta_history_fn on_commit, void *user,
                       struct err *err)
@@ -42,7 +43,9 @@ int delta_history(struct store *store, int64_t limit, delta_history_fn on_commit
     AUTO_LOG_LIST struct delta_log_list list = {0};
     TRY(delta_log_list(store, 0, &list, err));
     for (size_t i = list.commits.count; i > 0 && limit > 0; i--, limit--) {
-        TRY(history_of(store, list.commits.items[i - 1], on_commit, user, err));
+        if (TRY(history_of(store, list.commits.items[i - 1], on_commit, user, err)) > 0) {
+            break;
+        }
     }
     return 0;
 }

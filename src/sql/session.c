@@ -95,6 +95,13 @@ static int config_make(const struct sql_db_options *options, duckdb_config *ret_
     return 0;
 }
 
+static void add_allowed(struct buf *text, const char *dir)
+{
+    AUTO_BUF struct buf with_slash = {0};
+    buf_printf(&with_slash, "%s/", dir);
+    sql_quote_text(text, buf_str(&with_slash));
+}
+
 static int lock_down(struct sql_db *db, const struct sql_db_options *options, struct err *err)
 {
     AUTO_SQL_CONN struct sql_conn *conn = NULL;
@@ -104,15 +111,17 @@ static int lock_down(struct sql_db *db, const struct sql_db_options *options, st
     if (!options->sandbox) {
         return 0;
     }
+    AUTO_BUF struct buf text = {0};
+    buf_add_c(&text, "SET GLOBAL allowed_directories = [");
     if (options->temp_dir != NULL) {
-        AUTO_BUF struct buf text = {0};
-        buf_add_c(&text, "SET GLOBAL allowed_directories = [");
-        AUTO_BUF struct buf dir = {0};
-        buf_printf(&dir, "%s/", options->temp_dir);
-        sql_quote_text(&text, buf_str(&dir));
-        buf_add_c(&text, "]");
-        TRY(sql_run(conn, text.ptr, err));
+        add_allowed(&text, options->temp_dir);
     }
+    for (size_t i = 0; options->allowed_dirs != NULL && options->allowed_dirs[i] != NULL; i++) {
+        buf_add_c(&text, text.ptr[text.len - 1] == '[' ? "" : ", ");
+        add_allowed(&text, options->allowed_dirs[i]);
+    }
+    buf_add_c(&text, "]");
+    TRY(sql_run(conn, text.ptr, err));
     TRY(sql_run(conn, "SET GLOBAL enable_external_access = false", err));
     return sql_run(conn, "SET GLOBAL lock_configuration = true", err);
 }

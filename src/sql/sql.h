@@ -24,6 +24,8 @@ struct sql_db_options {
     int threads;           /* 0 = number of cores */
     const char *temp_dir;  /* the one folder that SQL may touch, NULL = none */
     bool sandbox;          /* no files, network, extensions; configuration locked */
+    /* With `sandbox`, more folders (absolute paths, no links) that SQL may touch; ends with NULL. */
+    const char *const *allowed_dirs; /* NULL = none */
 };
 
 int sql_open(const struct sql_db_options *options, struct sql_db **ret_db, struct err *err);

@@ -25,7 +25,7 @@
 
 #define WRITERS    4
 #define ROUNDS     3
-#define REPEAT_MAX 5 /* rounds with unclear answers */
+#define REPEAT_MAX 3 /* rounds with unclear answers */
 #define PAUSE_US   ((int64_t)50000)
 
 struct writer {

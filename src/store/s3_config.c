@@ -292,7 +292,8 @@ int store_s3_config_endpoint(struct str endpoint, char **ret_scheme, char **ret_
                        "the S3 endpoint has a user name or password in it; "
                        "give them as access key and secret key");
     }
-    if (!is_plain(host, "-._:[]") || (path.len > 0 && !is_plain(path, "-._~/"))) {
+    bool ends_in_colon = str_ends(host, STR(":")); /* as in "ftp://host" */
+    if (ends_in_colon || !is_plain(host, "-._:[]") || (path.len > 0 && !is_plain(path, "-._~/"))) {
         char shown[STORE_KEY_SHOWN];
         return err_set(err, ERR_CONFIG,
                        "S3 endpoint \"%s\" is not of the form http(s)://host[:port]",

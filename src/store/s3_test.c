@@ -176,7 +176,7 @@ static void server_errors_are_retried(void **state)
                   {409, "OperationAborted"},
                   {403, NULL},
                   {507, "XMinioStorageFull"}};
-    open_plain(f);
+    open_both(f, (struct s3_fake_options){0}, (struct store_options){.deadline_us = 2 * SECOND_US});
     assert_ok(f, put(f, "k", "v"));
     for (size_t i = 0; i < ARRAY_COUNT(faults); i++) {
         for (unsigned skip = 0; skip < 6; skip++) {
@@ -489,7 +489,7 @@ static void a_list_comes_in_pages_of_any_size(void **state)
         {.page_keys = 1}, {.page_keys = 2, .ignores_encoding = true}, {.page_keys = 100}};
     for (size_t i = 0; i < ARRAY_COUNT(servers); i++) {
         AUTO_BUF struct buf out = {0};
-        open_both(f, servers[i], (struct store_options){0});
+        open_both(f, servers[i], (struct store_options){.deadline_us = 2 * SECOND_US});
         assert_ok(f, put(f, "a b", "1"));
         assert_ok(f, put(f, "a+b", "1"));
         assert_ok(f, put(f, "a%20b", "1"));
@@ -1008,7 +1008,7 @@ static void only_a_trusted_server_is_spoken_to(void **state)
     s3_fake_close(TAKE(f->fake));
     open_plain(f);
     AUTO_FREE char *plain = mem_printf("https://127.0.0.1:%d", s3_fake_port(f->fake));
-    open_store(f, (struct store_options){.endpoint = str_of(plain)});
+    open_store(f, (struct store_options){.endpoint = str_of(plain), .deadline_us = 1000000});
     assert_fails(f, ERR_IO, put(f, "k", "v")); /* never falls back */
     assert_int_equal(fs_remove_tree(dir, &err), 0);
     mem_free(dir);

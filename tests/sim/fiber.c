@@ -46,8 +46,8 @@ void fibers_init(void)
 void fibers_done(void)
 {
     assert(fibers.all.count == 0);
-    vec_foreach(char *, stack, &fibers.stacks) {
-        (void)munmap(*stack, STACK_BYTES);
+    for (size_t i = 0; i < fibers.stacks.count; i++) {
+        (void)munmap(fibers.stacks.items[i], STACK_BYTES);
     }
     vec_done(&fibers.stacks);
     vec_done(&fibers.all);
@@ -151,8 +151,8 @@ bool fiber_wait(const void *on, int64_t until_us)
 
 void fiber_wake(const void *on)
 {
-    vec_foreach(struct fiber *, it, &fibers.all) {
-        struct fiber *fiber = *it;
+    for (size_t i = 0; i < fibers.all.count; i++) {
+        struct fiber *fiber = fibers.all.items[i];
         if (fiber->state == FIBER_WAITING && fiber->on == on) {
             fiber->state = FIBER_READY;
             fiber->on = NULL;
@@ -178,10 +178,11 @@ struct fiber *fiber_pick(struct rng *rng, const void *owner)
 {
     struct fiber *picked = NULL;
     uint64_t seen = 0;
-    vec_foreach(struct fiber *, it, &fibers.all) {
-        if ((owner == NULL || (*it)->owner == owner) && fiber_can_run(*it) &&
+    for (size_t i = 0; i < fibers.all.count; i++) {
+        struct fiber *fiber = fibers.all.items[i];
+        if ((owner == NULL || fiber->owner == owner) && fiber_can_run(fiber) &&
             rng_below(rng, ++seen) == 0) {
-            picked = *it;
+            picked = fiber;
         }
     }
     return picked;

@@ -32,7 +32,7 @@ struct fiber {
     void *sanitizer; /* what AddressSanitizer keeps of it */
 };
 
-void fibers_init(void);
+void fibers_init(void); /* before each schedule: the clock begins anew */
 void fibers_done(void); /* every fiber is done */
 
 /* `owner` NULL = that of the running fiber. */

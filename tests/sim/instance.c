@@ -349,7 +349,7 @@ static void live(void *user)
     }
     in->ended = true;
     TRACE("process %d: ends: %s", in->client.id, in->end_rc < 0 ? in->end_err.msg : "drained");
-    if (in->end_rc < 0 && in->world->net.broken == NET_BREAK_NONE) {
+    if (in->end_rc < 0 && !in->client.dead && in->world->net.broken == NET_BREAK_NONE) {
         check_end(in);
     }
 }

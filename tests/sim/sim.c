@@ -132,7 +132,6 @@ static int run(void)
     }
     args.options.db = db;
     args.options.spool = spool;
-    fibers_init();
     clock_replace(&time);
     struct sim_counts counts = {0};
     int64_t faults = run_all(&counts);

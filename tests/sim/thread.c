@@ -14,6 +14,7 @@
 
 #include "fiber.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 static void check(int rc, const char *what)

@@ -81,7 +81,8 @@ static void foreign_append(struct world *world)
                "{\"add\":{\"path\":\"foreign-%d.parquet\",\"partitionValues\":{},\"size\":7,"
                "\"modificationTime\":1,\"dataChange\":true}}\n",
                n);
-    TRACE("stranger: appends version %" PRId64, net_append_commit(&world->net, buf_str(&body)));
+    int64_t version = net_append_commit(&world->net, buf_str(&body));
+    TRACE("stranger: appends version %" PRId64, version);
 }
 
 /* The newest metaData line of the log; false when there is none to be read. */
@@ -129,8 +130,8 @@ static void foreign_metadata(struct world *world)
                      "\"operationParameters\":{}}}\n");
     json_print(root, &body);
     buf_add_char(&body, '\n');
-    TRACE("stranger: changes the metadata in version %" PRId64,
-          net_append_commit(&world->net, buf_str(&body)));
+    int64_t version = net_append_commit(&world->net, buf_str(&body));
+    TRACE("stranger: changes the metadata in version %" PRId64, version);
 }
 
 static void foreign_restore(struct world *world)
@@ -150,6 +151,9 @@ static void foreign_restore(struct world *world)
 
 static void foreign_commit(struct world *world)
 {
+    if (world->net.truncated) {
+        return; /* who reads the log before writing stops there */
+    }
     if (world->net.version_count == 0) {
         if (chance(world, 100)) {
             foreign_create(world);
@@ -168,9 +172,10 @@ static void foreign_commit(struct world *world)
 static size_t live_instances(struct world *world, struct instance **out)
 {
     size_t count = 0;
-    vec_foreach(struct instance *, it, &world->instances) {
-        if (!(*it)->ended) {
-            out[count++] = *it;
+    for (size_t i = 0; i < world->instances.count; i++) {
+        struct instance *in = world->instances.items[i];
+        if (!in->ended) {
+            out[count++] = in;
         }
     }
     return count;
@@ -250,8 +255,9 @@ static void step(struct world *world, struct sim_counts *counts)
 
 static bool has_drained(struct world *world)
 {
-    vec_foreach(struct instance *, it, &world->instances) {
-        if ((*it)->ended && (*it)->drained) {
+    for (size_t i = 0; i < world->instances.count; i++) {
+        struct instance *in = world->instances.items[i];
+        if (in->ended && in->drained) {
             return true;
         }
     }
@@ -310,6 +316,7 @@ static void init(struct world *world, uint64_t seed, const struct sim_options *o
     static const unsigned yields[] = {150, 400, 1000};
     static const unsigned fails[] = {0, 0, 3, 20};
     *world = (struct world){.seed = seed, .restored_version = -1, .spool = options->spool};
+    fibers_init();
     rng_init(&world->rng, seed);
     struct rng *rng = &world->rng;
     world->net.rng = rng;
@@ -336,9 +343,10 @@ static void init(struct world *world, uint64_t seed, const struct sim_options *o
 
 static void finish(struct world *world)
 {
-    vec_foreach(struct instance *, it, &world->instances) {
-        if (!(*it)->ended) {
-            reap(world, *it);
+    for (size_t i = 0; i < world->instances.count; i++) {
+        struct instance *in = world->instances.items[i];
+        if (!in->ended) {
+            reap(world, in);
         }
     }
 }
@@ -349,8 +357,9 @@ static void count_up(struct world *world, struct sim_counts *counts)
     counts->steps += world->steps;
     counts->restores += world->restored_version >= 0;
     counts->truncated += world->net.truncated;
-    vec_foreach(struct instance *, it, &world->instances) {
-        counts->fenced += (*it)->end_rc == ERR_FENCED;
+    for (size_t i = 0; i < world->instances.count; i++) {
+        struct instance *in = world->instances.items[i];
+        counts->fenced += in->end_rc == ERR_FENCED;
     }
     for (size_t i = 0; i < world->net.objects.count; i++) {
         struct str key = str_of(world->net.objects.items[i].key);
@@ -383,8 +392,9 @@ bool world_run(uint64_t seed, const struct sim_options *options, struct sim_coun
     finish(&world);
     count_up(&world, counts);
     memcpy(fault, world.fault, sizeof(world.fault));
-    vec_foreach(struct instance *, it, &world.instances) {
-        instance_free(*it);
+    for (size_t i = 0; i < world.instances.count; i++) {
+        struct instance *in = world.instances.items[i];
+        instance_free(in);
     }
     vec_done(&world.instances);
     net_done(&world.net);
