@@ -4,12 +4,14 @@
  */
 #include "cli/check.h"
 #include "cli/cli.h"
+#include "cli/query.h"
 #include "cli/run.h"
 #include "cli/version.h"
 
 const struct cli_command *const cli_command_all[] = {
     &cli_run_command,
     &cli_check_command,
+    &cli_query_command,
     &cli_version_command,
     NULL,
 };

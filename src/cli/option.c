@@ -15,7 +15,8 @@
 const char *cli_option_nearest(struct str given, const char *const *names)
 {
     const char *best = NULL;
-    size_t best_distance = 3; /* farther than two letters is no slip of the finger */
+    /* Farther than two or three letters is no slip of the finger. */
+    size_t best_distance = given.len < 5 ? 3 : 4;
     for (size_t i = 0; names[i] != NULL; i++) {
         struct str name = str_of(names[i]);
         size_t distance = str_distance(given, name);

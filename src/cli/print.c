@@ -170,8 +170,8 @@ static int begin_table(struct cli_print *p, struct err *err)
         }
     }
     buf_add_char(&p->out, '\n');
-    vec_foreach (struct str *, row, &p->waiting) {
-        add_table_row(p, *row);
+    for (size_t i = 0; i < p->waiting.count; i++) {
+        add_table_row(p, p->waiting.items[i]);
         if (p->out.len >= FLUSH_BYTES) {
             TRY(flush_out(p, err));
         }

@@ -5,9 +5,8 @@
  * Doubles are rounded once, to nearest, ties to even, whatever their length:
  *   - at most 53 bits of digits and a power of ten up to 22: both are doubles, one operation
  *     rounds once (Clinger);
- *   - at most 19 digits and a power up to 27: both fit the x87's 64 bits, one operation
- *     there; its result is within half of its last bit, so that rounding it again to 53 bits
- *     is right unless the 11 bits that go are exactly the tie;
+ *   - at most 19 digits and a power up to 19: an exact product or quotient of 64-bit integers
+ *     in 128 bits, rounded once with what is left over;
  *   - all else: strtod_l on a copy, which glibc rounds correctly at any length.
  * Decimals never see a double.
  */
@@ -48,11 +47,6 @@ const uint64_t codec_json_number_powers[20] = {
 static const double double_powers[23] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
                                          1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
                                          1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
-
-static const long double long_powers[28] = {1e0L,  1e1L,  1e2L,  1e3L,  1e4L,  1e5L,  1e6L,
-                                            1e7L,  1e8L,  1e9L,  1e10L, 1e11L, 1e12L, 1e13L,
-                                            1e14L, 1e15L, 1e16L, 1e17L, 1e18L, 1e19L, 1e20L,
-                                            1e21L, 1e22L, 1e23L, 1e24L, 1e25L, 1e26L, 1e27L};
 
 /* An exponent beyond this is beyond anything; texts are shorter than 2^32. */
 #define EXPONENT_MAX INT64_C(100000000000)
@@ -141,22 +135,45 @@ static bool double_slow(struct codec_json *j, const struct codec_json_number *n,
     return true;
 }
 
-/* mantissa * 10^point by one operation on 64-bit mantissas; false when it might be rounded twice.
- */
-static bool double_extended(uint64_t mantissa, int64_t point, double *ret_value)
+/* (high + something in [0, 1), not 0 when `is_inexact`) * 2^exponent, to nearest, ties to even.
+ * The result must be a normal number; high is not 0. */
+static double round_to_double(uint64_t high, int exponent, bool is_inexact)
 {
-    if (LDBL_MANT_DIG != 64 || point < -27 || point > 27) {
-        return false;
+    int zeros = __builtin_clzll(high);
+    high <<= zeros;
+    uint64_t kept = high >> 11;
+    uint64_t cut = high & 0x7ff;
+    kept += cut > 0x400 || (cut == 0x400 && (is_inexact || (kept & 1) != 0));
+    /* When rounding made it 2^53, the carry goes into the exponent, as it should. */
+    uint64_t biased = (uint64_t)(exponent - zeros + 11 + 1075);
+    uint64_t bits = (biased << 52) + (kept - (UINT64_C(1) << 52));
+    double value;
+    memcpy(&value, &bits, sizeof(value));
+    return value;
+}
+
+/* mantissa * 10^point for |point| <= 19 and mantissa > 0. */
+static double double_exact(uint64_t mantissa, int64_t point)
+{
+    if (point >= 0) {
+        unsigned __int128 product = (unsigned __int128)mantissa * codec_json_number_powers[point];
+        uint64_t high = (uint64_t)(product >> 64);
+        if (high == 0) {
+            return round_to_double((uint64_t)product, 0, false);
+        }
+        int zeros = __builtin_clzll(high);
+        product <<= zeros;
+        return round_to_double((uint64_t)(product >> 64), 64 - zeros, (uint64_t)product != 0);
     }
-    long double wide = (long double)mantissa;
-    wide = point < 0 ? wide / long_powers[-point] : wide * long_powers[point];
-    uint64_t bits;
-    memcpy(&bits, &wide, sizeof(bits)); /* the x87 format begins with its mantissa */
-    if ((bits & 0x7ff) == 0x400) {
-        return false;
-    }
-    *ret_value = (double)wide;
-    return true;
+    /* Both with their top bit set, so that the quotient has 63 or 64 bits. */
+    uint64_t divisor = codec_json_number_powers[-point];
+    int mantissa_zeros = __builtin_clzll(mantissa);
+    int divisor_zeros = __builtin_clzll(divisor);
+    divisor <<= divisor_zeros;
+    unsigned __int128 dividend = (unsigned __int128)(mantissa << mantissa_zeros) << 63;
+    uint64_t quotient = (uint64_t)(dividend / divisor);
+    bool is_inexact = (unsigned __int128)quotient * divisor != dividend;
+    return round_to_double(quotient, divisor_zeros - mantissa_zeros - 63, is_inexact);
 }
 
 bool codec_json_number_double(struct codec_json *j, const struct codec_json_number *n,
@@ -171,7 +188,9 @@ bool codec_json_number_double(struct codec_json *j, const struct codec_json_numb
         value = n->point < 0 ? value / double_powers[-n->point] : value * double_powers[n->point];
     } else if (n->mantissa == 0) {
         value = 0;
-    } else if (!double_extended(n->mantissa, n->point, &value)) {
+    } else if (n->point >= -19 && n->point <= 19) {
+        value = double_exact(n->mantissa, n->point);
+    } else {
         return double_slow(j, n, ret_value);
     }
     *ret_value = n->is_negative ? -value : value;

@@ -25,8 +25,8 @@ static const char *const names[] = {
     "a_name_of_15_by",
     "a_name_of_16_byt",
     "a_name_of_17_byte",
-    "gr\xc3\xb6\xc3\x9f"
-    "e",
+    ("gr\xc3\xb6\xc3\x9f"
+     "e"),
     "quo\"te",
     "back\\slash",
     "t\tab",

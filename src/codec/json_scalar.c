@@ -212,12 +212,12 @@ static bool special_double(struct str text, double *ret_value)
     return false;
 }
 
-/* Two digits at p, 100 or more when they are not. */
+/* Two digits at p, 10,000 when they are not: too much for any part of a time. */
 static inline unsigned two_digits(const char *p)
 {
     unsigned high = (unsigned char)(p[0] - '0');
     unsigned low = (unsigned char)(p[1] - '0');
-    return high > 9 || low > 9 ? 1000 : high * 10 + low;
+    return high > 9 || low > 9 ? 10000 : high * 10 + low;
 }
 
 /* Digits behind the point at *p, cut after six, as µs; false without any. */
@@ -238,31 +238,43 @@ static bool read_fraction(const char **p, const char *end, uint32_t *ret_us)
     return has_digits;
 }
 
+/* The day at p, "2026-11-22", since 1970-01-01; false when it is none of the years 1-9999. */
+static inline bool read_day(const char *p, int64_t *ret_days)
+{
+    static const uint8_t month_days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    unsigned year = two_digits(p) * 100 + two_digits(p + 2);
+    unsigned month = two_digits(p + 5);
+    unsigned day = two_digits(p + 8);
+    if (year - 1 > 9998 || month - 1 > 11) {
+        return false;
+    }
+    bool is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    if (day - 1 >= month_days[month - 1] + (unsigned)(is_leap && month == 2)) {
+        return false;
+    }
+    /* Counted since 0000-03-01, so that a leap day is a year's last. */
+    unsigned y = year - (month <= 2);
+    unsigned m = month > 2 ? month - 3 : month + 9;
+    *ret_days =
+        (int64_t)(y * 365 + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day - 1) - 719468;
+    return true;
+}
+
 bool codec_json_scalar_usual_time(struct str text, int64_t *ret_us, bool *ret_has_zone)
 {
     const char *p = text.ptr;
+    const char *end = p + text.len;
     if (text.len < 19 || p[4] != '-' || p[7] != '-' || (p[10] != 'T' && p[10] != ' ') ||
         p[13] != ':' || p[16] != ':') {
         return false;
     }
-    unsigned century = two_digits(p);
-    unsigned years = two_digits(p + 2);
-    unsigned month = two_digits(p + 5);
-    unsigned day = two_digits(p + 8);
+    int64_t days;
     unsigned hour = two_digits(p + 11);
     unsigned minute = two_digits(p + 14);
     unsigned second = two_digits(p + 17);
-    static const uint8_t month_days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    unsigned year = century * 100 + years;
-    if (century > 99 || years > 99 || year == 0 || month - 1 > 11 || day == 0 || hour > 23 ||
-        minute > 59 || second > 59) {
+    if (!read_day(p, &days) || hour > 23 || minute > 59 || second > 59) {
         return false;
     }
-    bool is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    if (day > month_days[month - 1] + (unsigned)(is_leap && month == 2)) {
-        return false;
-    }
-    const char *end = p + text.len;
     p += 19;
     uint32_t us = 0;
     if (p < end && *p == '.' && !read_fraction(&p, end, &us)) {
@@ -272,11 +284,7 @@ bool codec_json_scalar_usual_time(struct str text, int64_t *ret_us, bool *ret_ha
     if (p + has_zone != end) {
         return false;
     }
-    /* Days since 0000-03-01, so that a leap day is a year's last. */
-    unsigned y = year - (month <= 2);
-    unsigned m = month > 2 ? month - 3 : month + 9;
-    int64_t days = (int64_t)(y * 365 + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day - 1);
-    int64_t seconds = (days - 719468) * 86400 + (int64_t)(hour * 3600 + minute * 60 + second);
+    int64_t seconds = days * 86400 + (int64_t)(hour * 3600 + minute * 60 + second);
     *ret_us = seconds * 1000000 + us;
     *ret_has_zone = has_zone;
     return true;

@@ -5,6 +5,8 @@
  * Each case is one value in one column "v"; tables follow README.md, section by section.
  */
 #include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 #include "codec/json_test_util.h"
 
@@ -430,6 +432,42 @@ static void bad_elements_and_fields_are_null_where_they_stand(void **state)
           {"{\"a\":1,}", NULL, "syntax"}, {"{a:1}", NULL, "syntax"});
 }
 
+static void random_doubles_read_as_strtod_reads_them(void **state)
+{
+    (void)state;
+    AUTO_FIXTURE struct json_fixture f = {0};
+    struct type_field fields[] = {test_field("d", type_simple(TYPE_DOUBLE)),
+                                  test_field("f", type_simple(TYPE_FLOAT))};
+    fixture_open(&f, type_struct(&f.types, fields, 2), 1, (struct codec_options){0});
+    struct rng rng;
+    rng_init(&rng, 7);
+    for (int i = 0; i < 200000; i++) {
+        char number[64];
+        uint64_t bits = rng_next(&rng);
+        int point = (int)rng_below(&rng, 60) - 30;
+        if (i % 4 == 0) {
+            snprintf(number, sizeof(number), "%.17g", rng_double(&rng) * 1000 - 500);
+        } else if (i % 4 == 1) {
+            snprintf(number, sizeof(number), "%" PRIu64 "e%d", bits >> rng_below(&rng, 64), point);
+        } else {
+            /* Half-way between two doubles, or next to it. */
+            uint64_t tie = (bits >> (10 + i % 3)) | 1;
+            snprintf(number, sizeof(number), "%" PRIu64 ".%de%d", tie, i % 2, i % 40 - 20);
+        }
+        AUTO_FREE char *message = mem_printf("{\"d\":%s,\"f\":%s}", number, number);
+        column_memory_reset(f.memory);
+        fixture_decode(&f, str_of(message), 0);
+        double want = strtod(number, NULL);
+        if (((double *)f.columns[0]->data)[0] != want) {
+            fail_msg("%s: %.17g, wanted %.17g", number, ((double *)f.columns[0]->data)[0], want);
+        }
+        float want_float = strtof(number, NULL);
+        if (column_is_valid(f.columns[1], 0) && ((float *)f.columns[1]->data)[0] != want_float) {
+            fail_msg("%s as a float", number);
+        }
+    }
+}
+
 /* The locale must not matter; "de_DE" may be missing, then nothing is shown. */
 static void numbers_do_not_follow_the_locale(void **state)
 {
@@ -464,6 +502,7 @@ int main(void)
         cmocka_unit_test(numbers_are_timestamps_by_the_unit),
         cmocka_unit_test(timestamps_without_zone_refuse_zones_and_numbers),
         cmocka_unit_test(bad_elements_and_fields_are_null_where_they_stand),
+        cmocka_unit_test(random_doubles_read_as_strtod_reads_them),
         cmocka_unit_test(numbers_do_not_follow_the_locale),
     };
     return cmocka_run_group_tests_name("json", tests, NULL, NULL);

@@ -54,6 +54,7 @@ static int run_copy(struct query *q, struct batch *batch, struct err *err)
         .dir = batch->dir,
         .compression = q->table->compression.ptr,
         .row_group_rows = (int64_t)q->table->row_group_rows,
+        .file_bytes = q->table->file_bytes,
         .partition_count = q->table->partition_columns.count,
         .partition_names = p->query->partition_keys,
     };

@@ -2,8 +2,9 @@
 /*
  * copy - one SELECT into Parquet files, with the statistics DuckDB gathered
  *
- * Without partitions all threads write one file, "data.parquet"; with them
- * DuckDB splits by the text keys into folders whose names mean nothing to us.
+ * Without partitions all threads write one file, and go on to the next when it
+ * has its size; with them DuckDB splits by the text keys into folders whose
+ * names mean nothing to us.
  *
  *  (1) Only files named by RETURN_STATS of a statement that succeeded count; an
  *      aborted COPY leaves partial and even valid files behind (design.md 1).
@@ -14,6 +15,7 @@
 
 /* Strings of more distinct values than this in a row group are written plainly. */
 #define DICTIONARY_VALUES_MAX 10000
+#define FILE_BYTES_PRESET     ((uint64_t)128 << 20)
 
 enum stats_column { COL_FILENAME, COL_COUNT, COL_SIZE, COL_FOOTER, COL_STATISTICS, COL_KEYS };
 
@@ -139,17 +141,16 @@ static int take_files(duckdb_data_chunk chunk, const struct sql_copy_options *op
 static void copy_text(struct buf *out, const char *select, const struct sql_copy_options *options)
 {
     buf_printf(out, "COPY (%s) TO ", select);
-    AUTO_BUF struct buf path = {0};
-    buf_add_c(&path, options->dir);
-    if (options->partition_count == 0) {
-        buf_add_c(&path, "/data.parquet");
-    }
-    sql_quote_text(out, buf_str(&path));
+    sql_quote_text(out, str_of(options->dir));
     buf_printf(out, " (FORMAT parquet, COMPRESSION %s, ROW_GROUP_SIZE %" PRId64,
                options->compression, options->row_group_rows);
-    buf_printf(out, ", DICTIONARY_SIZE_LIMIT %d, RETURN_STATS", DICTIONARY_VALUES_MAX);
-    if (options->partition_count > 0) {
-        buf_add_c(out, ", FILENAME_PATTERN '{uuid}', OVERWRITE_OR_IGNORE, PARTITION_BY (");
+    buf_printf(out, ", DICTIONARY_SIZE_LIMIT %d, RETURN_STATS, FILENAME_PATTERN '{uuid}'",
+               DICTIONARY_VALUES_MAX);
+    if (options->partition_count == 0) {
+        uint64_t bytes = options->file_bytes > 0 ? options->file_bytes : FILE_BYTES_PRESET;
+        buf_printf(out, ", FILE_SIZE_BYTES '%" PRIu64 "B'", bytes);
+    } else {
+        buf_add_c(out, ", OVERWRITE_OR_IGNORE, PARTITION_BY (");
         for (size_t i = 0; i < options->partition_count; i++) {
             buf_add_c(out, i == 0 ? "" : ", ");
             sql_quote_name(out, str_of(options->partition_names[i]));

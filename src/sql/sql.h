@@ -24,7 +24,8 @@ struct sql_db_options {
     int threads;           /* 0 = number of cores */
     const char *temp_dir;  /* the one folder that SQL may touch, NULL = none */
     bool sandbox;          /* no files, network, extensions; configuration locked */
-    /* With `sandbox`, more folders (absolute paths, no links) that SQL may touch; ends with NULL. */
+    /* With `sandbox`, more folders (absolute paths, no links) that SQL may touch; ends with NULL.
+     */
     const char *const *allowed_dirs; /* NULL = none */
 };
 
@@ -138,7 +139,7 @@ struct sql_copy_options {
     const char *dir;         /* fresh and empty; files appear below */
     const char *compression; /* "snappy", "zstd", "uncompressed" */
     int64_t row_group_rows;
-    uint64_t file_bytes; /* a new file beyond this size; 0 = one file a thread */
+    uint64_t file_bytes; /* without partitions, about a file's size; 0 = 128 MiB */
     size_t partition_count;
     const char *const *partition_names; /* columns of the select, VARCHAR, left out of the files */
 };

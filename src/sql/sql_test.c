@@ -255,6 +255,21 @@ static void copy_splits_by_text_keys(void **state)
     }
 }
 
+static void a_large_copy_goes_on_in_the_next_file(void **state)
+{
+    struct fixture *f = *state;
+    attach(f, 500000);
+    struct sql_copy_options options = {.dir = copy_dir(f, "e")->ptr,
+                                       .compression = "uncompressed",
+                                       .row_group_rows = 20480,
+                                       .file_bytes = 4 << 20};
+    struct sql_copy_result result;
+    OK(f, sql_copy(f->conn, "SELECT id, md5(id::VARCHAR) AS h FROM src()", &options, &f->arena,
+                   &result, &f->err));
+    assert_int_equal(result.row_count, 500000);
+    assert_in_range(result.file_count, 3, 8);
+}
+
 static void an_empty_copy_gives_no_files(void **state)
 {
     struct fixture *f = *state;
@@ -380,6 +395,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_source_without_a_batch_cannot_be_read, set_up, tear_down),
         cmocka_unit_test_setup_teardown(copy_writes_one_file_with_statistics, set_up, tear_down),
         cmocka_unit_test_setup_teardown(copy_splits_by_text_keys, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_large_copy_goes_on_in_the_next_file, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_empty_copy_gives_no_files, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_error_of_the_scan_ends_the_copy, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_limit_is_seen_as_an_early_end, set_up, tear_down),

@@ -174,14 +174,14 @@ bool fiber_can_run(const struct fiber *fiber)
     return false;
 }
 
-struct fiber *fiber_pick(struct rng *rng, const void *owner)
+struct fiber *fiber_pick(struct rng *rng, const void *owner, const void *except)
 {
     struct fiber *picked = NULL;
     uint64_t seen = 0;
     for (size_t i = 0; i < fibers.all.count; i++) {
         struct fiber *fiber = fibers.all.items[i];
-        if ((owner == NULL || fiber->owner == owner) && fiber_can_run(fiber) &&
-            rng_below(rng, ++seen) == 0) {
+        bool wanted = (owner == NULL || fiber->owner == owner) && fiber->owner != except;
+        if (wanted && fiber_can_run(fiber) && rng_below(rng, ++seen) == 0) {
             picked = fiber;
         }
     }

@@ -51,8 +51,8 @@ void fiber_wake(const void *on);
 void fiber_resume(struct fiber *fiber);
 /* True when it can go on, if only by letting time pass. */
 bool fiber_can_run(const struct fiber *fiber);
-/* One that can run, by chance; of that owner (NULL = any). NULL = none. */
-struct fiber *fiber_pick(struct rng *rng, const void *owner);
+/* One that can run, by chance; of that owner (NULL = any), not of `except`. NULL = none. */
+struct fiber *fiber_pick(struct rng *rng, const void *owner, const void *except);
 
 int64_t fiber_clock_us(void);
 void fiber_clock_advance(int64_t us);

@@ -93,13 +93,13 @@ static struct str commit_key(char room[64], int64_t version)
     return str_n(room, (size_t)len);
 }
 
-const struct net_object *net_find_commit(const struct net *net, int64_t version)
+struct str net_commit(const struct net *net, int64_t version)
 {
-    char room[64];
-    return find(net, commit_key(room, version));
+    bool is_there = version >= 0 && version < (int64_t)net->archive.count;
+    return is_there ? buf_str(&net->archive.items[version]) : STR_NULL;
 }
 
-static void note_commit(struct net *net, struct str key)
+static void note_commit(struct net *net, struct str key, struct str body)
 {
     int64_t version = commit_version(key);
     if (version < 0) {
@@ -111,6 +111,7 @@ static void note_commit(struct net *net, struct str key)
                  net->version_count);
     }
     net->version_count = version + 1;
+    buf_add_str(vec_push(&net->archive), body);
 }
 
 void net_set(struct net *net, struct str key, struct str body)
@@ -123,11 +124,23 @@ void net_set(struct net *net, struct str key, struct str body)
         object = &net->objects.items[at];
         memmove(object + 1, object, behind * sizeof(*object));
         *object = (struct net_object){.key = str_dup(key)};
-        note_commit(net, key);
+        note_commit(net, key, body);
     }
     object->modified_us = fiber_clock_us();
     buf_reset(&object->body);
     buf_add_str(&object->body, body);
+}
+
+static void delete_object(struct net *net, struct str key)
+{
+    struct net_object *object = find(net, key);
+    if (object != NULL) {
+        size_t at = (size_t)(object - net->objects.items);
+        mem_free(object->key);
+        buf_done(&object->body);
+        memmove(object, object + 1, (net->objects.count - 1 - at) * sizeof(*object));
+        net->objects.count--;
+    }
 }
 
 int64_t net_append_commit(struct net *net, struct str body)
@@ -155,6 +168,10 @@ void net_done(struct net *net)
         request_done(request);
     }
     vec_done(&net->requests);
+    vec_foreach(struct buf, body, &net->archive) {
+        buf_done(body);
+    }
+    vec_done(&net->archive);
 }
 
 /* ---- requests under way ------------------------------------------------------------------------ */
@@ -183,6 +200,31 @@ void net_drop(struct net *net, size_t index)
     struct net_request request = take_request(net, index);
     TRACE("net: request %" PRIu64 " (%s) is lost", request.id, request.key);
     request_done(&request);
+}
+
+bool net_month(struct net *net)
+{
+    int64_t checkpoint = -1;
+    for (size_t i = 0; i < net->objects.count; i++) {
+        struct str key = str_of(net->objects.items[i].key);
+        int64_t version = -1;
+        if (str_starts(key, STR("_delta_log/")) && str_ends(key, STR(".checkpoint.parquet")) &&
+            str_to_i64(str_head(str_skip(key, 11), 20), &version)) {
+            checkpoint = version;
+        }
+    }
+    if (checkpoint < 0) {
+        return false;
+    }
+    while (net->requests.count > 0) {
+        net_drop(net, 0);
+    }
+    char room[64];
+    for (int64_t version = 0; version < checkpoint; version++) {
+        delete_object(net, commit_key(room, version));
+    }
+    TRACE("a month goes by, the log is cleaned up to version %" PRId64, checkpoint);
+    return true;
 }
 
 /* A proper part of the body that ends within a line. */
@@ -482,14 +524,7 @@ static int net_del(struct store *store, struct str key, struct err *err)
 {
     struct store_net *s = net_of(store);
     TRY(check_dead(s, err));
-    struct net_object *object = find(s->net, key);
-    if (object != NULL) {
-        size_t at = (size_t)(object - s->net->objects.items);
-        mem_free(object->key);
-        buf_done(&object->body);
-        memmove(object, object + 1, (s->net->objects.count - 1 - at) * sizeof(*object));
-        s->net->objects.count--;
-    }
+    delete_object(s->net, key);
     return 0;
 }
 

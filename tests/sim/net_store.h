@@ -49,7 +49,8 @@ struct net {
     VEC(struct net_object) objects; /* by key */
     VEC(struct net_request) requests;
     uint64_t request_count;
-    int64_t version_count; /* commits 0 … count-1 are in the log */
+    int64_t version_count; /* commits 0 … count-1 are in the log, or were */
+    VEC(struct buf) archive; /* what they were, for the oracle */
     bool truncated;        /* a commit was */
     char fault[512];       /* what the net itself found wrong; "" = nothing */
 };
@@ -72,7 +73,11 @@ void net_drop(struct net *net, size_t index);
 /* Done by others in an instant. NULL = not there. */
 const struct net_object *net_find(const struct net *net, struct str key);
 void net_set(struct net *net, struct str key, struct str body);
-const struct net_object *net_find_commit(const struct net *net, int64_t version);
+/* Whole, even when it was cleaned away; ptr NULL = no such version. */
+struct str net_commit(const struct net *net, int64_t version);
+/* A month passes: requests under way are lost, commits before the newest checkpoint are cleaned
+ * away. False = there is no checkpoint. */
+bool net_month(struct net *net);
 /* The next version, from somebody who is always lucky. */
 int64_t net_append_commit(struct net *net, struct str body);
 

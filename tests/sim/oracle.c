@@ -86,12 +86,11 @@ static bool read_commit(struct world *world, int64_t version, struct commit *com
     for (int p = 0; p < SIM_PARTITIONS_MAX; p++) {
         commit->positions[p] = -1;
     }
-    const struct net_object *object = net_find_commit(&world->net, version);
-    if (object == NULL) {
+    AUTO_ARENA struct arena arena = {0};
+    struct str rest = net_commit(&world->net, version);
+    if (rest.ptr == NULL) {
         return false;
     }
-    AUTO_ARENA struct arena arena = {0};
-    struct str rest = buf_str(&object->body);
     struct str line;
     while (str_split(&rest, '\n', &line)) {
         struct json *root = NULL;

@@ -92,9 +92,11 @@ static void print_counts(const struct sim_counts *c)
 {
     (void)printf("%" PRId64 " commits of %" PRId64 " rows, %" PRId64 " starts, %" PRId64
                  " crashes, %" PRId64 " fenced, %" PRId64 " restored, %" PRId64
-                 " truncated, %" PRId64 " checkpoints, %" PRId64 " steps\n",
+                 " truncated, %" PRId64 " checkpoints, %" PRId64 " naps, %" PRId64
+                 " months, %" PRId64 " steps\n",
                  c->commits, c->rows, c->starts, c->crashes, c->fenced, c->restores, c->truncated,
-                 c->checkpoints, c->steps);
+                 c->checkpoints, c->naps,
+                 c->months, c->steps);
 }
 
 static int64_t run_all(struct sim_counts *counts)

@@ -89,8 +89,7 @@ static void foreign_append(struct world *world)
 static bool find_metadata(struct world *world, struct arena *arena, struct json **ret_root)
 {
     for (int64_t version = world->net.version_count - 1; version >= 0; version--) {
-        const struct net_object *object = net_find_commit(&world->net, version);
-        struct str rest = object == NULL ? STR_NULL : buf_str(&object->body);
+        struct str rest = net_commit(&world->net, version);
         struct str line;
         while (str_split(&rest, '\n', &line)) {
             struct err err;
@@ -185,8 +184,9 @@ static size_t live_instances(struct world *world, struct instance **out)
 static void reap(struct world *world, struct instance *in)
 {
     instance_crash(in);
+    world->asleep = world->asleep == in ? NULL : world->asleep;
     for (int i = 0; in->main->state != FIBER_DONE; i++) {
-        struct fiber *fiber = fiber_pick(&world->rng, in);
+        struct fiber *fiber = fiber_pick(&world->rng, in, NULL);
         if (fiber == NULL || i > REAP_STEPS_MAX) {
             world_fault(world, "process %d does not end when the store is canceled",
                         in->client.id);
@@ -224,9 +224,30 @@ static void move_request(struct world *world, unsigned drop_per_mille)
 
 static void run_fiber(struct world *world)
 {
-    struct fiber *fiber = fiber_pick(&world->rng, NULL);
+    if (world->asleep != NULL && (world->steps >= world->wakes_at || world->draining)) {
+        TRACE("process %d wakes up", world->asleep->client.id);
+        world->asleep = NULL;
+    }
+    struct fiber *fiber = fiber_pick(&world->rng, NULL, world->asleep);
     if (fiber != NULL) {
         fiber_resume(fiber);
+    }
+}
+
+static void nap(struct world *world, struct instance *in, struct sim_counts *counts)
+{
+    world->asleep = in;
+    world->wakes_at = world->steps + 20 + (int64_t)rng_below(&world->rng, 500);
+    counts->naps++;
+    TRACE("process %d is stopped", in->client.id);
+}
+
+/* Time that is long for every time-out, and for the retention of the log. */
+static void month(struct world *world, struct sim_counts *counts)
+{
+    if (net_month(&world->net)) {
+        fiber_clock_advance((int64_t)31 * 24 * 3600 * 1000000);
+        counts->months++;
     }
 }
 
@@ -235,7 +256,11 @@ static void step(struct world *world, struct sim_counts *counts)
     struct instance *live[LIVE_MAX];
     size_t live_count = live_instances(world, live);
     uint64_t dice = rng_below(&world->rng, 1000);
-    if (dice < 40) {
+    if (dice < 3 && live_count > 0 && world->asleep == NULL) {
+        nap(world, live[rng_below(&world->rng, live_count)], counts);
+    } else if (dice < 6 && world->with_months && world->asleep != NULL) {
+        month(world, counts);
+    } else if (dice < 40) {
         produce(world);
     } else if (dice < 140) {
         move_request(world, 80);
@@ -332,6 +357,7 @@ static void init(struct world *world, uint64_t seed, const struct sim_options *o
     };
     world->with_restore = chance(world, 150);
     world->db = chance(world, 60) ? options->db : NULL;
+    world->with_months = world->db != NULL && chance(world, 500);
     world->partition_count = 2;
     for (int p = 0; p < SIM_PARTITIONS_MAX; p++) {
         world->ends[p] = p < 2 ? (int64_t)rng_below(rng, 5) : 0;
@@ -372,7 +398,7 @@ bool world_run(uint64_t seed, const struct sim_options *options, struct sim_coun
 {
     struct world world;
     init(&world, seed, options);
-    uint64_t steps = 100 + rng_below(&world.rng, 700);
+    uint64_t steps = 100 + rng_below(&world.rng, world.with_months ? 3000 : 700);
     instance_start(&world, chance(&world, 500));
     counts->starts++;
     while (world.steps < (int64_t)steps && world.fault[0] == '\0') {

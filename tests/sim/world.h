@@ -45,6 +45,9 @@ struct world {
     int64_t restored_version; /* of a stranger's RESTORE; -1 = none */
     int foreign_count;
     bool with_restore;
+    bool with_months;
+    struct instance *asleep; /* stopped (SIGSTOP, a suspended machine); NULL = none */
+    int64_t wakes_at;        /* step */
     bool draining;
     int64_t steps;
     char fault[1024]; /* the first thing that must not be; "" = fine */
@@ -60,7 +63,8 @@ struct sim_options {
 /* What came of many schedules. */
 struct sim_counts {
     int64_t schedules, commits, rows, crashes, starts, fenced, unknown_answers, rebases, foreign,
-        restores, truncated, checkpoints, steps;
+        restores, truncated, checkpoints, steps, naps,
+        months;
 };
 
 /* Runs schedule `seed`. True = no fault; else *fault says what. */

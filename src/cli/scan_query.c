@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * scan_query - a SELECT over Delta tables, from its text to its rows
+ *
+ *  (1) The user's SQL runs in a sandboxed database that may read the folders of
+ *      the tables it names and the spool, nothing else; logs and checkpoints are
+ *      read by another one.
+ *  (2) It runs inside of a SELECT of ours, so it cannot be anything but a query.
+ *  (3) All values come out as text, cast by DuckDB.
+ */
+#include "cli/scan_query.h"
+
+#include "cli/scan_text.h"
+#include "cli/scan_view.h"
+
+#define QUERY_MEMORY_BYTES ((uint64_t)2 << 30)
+
+void cli_scan_query_init(struct cli_scan_query *q)
+{
+    *q = (struct cli_scan_query){0};
+    stop_init(&q->stop);
+    mutex_init(&q->lock);
+}
+
+void cli_scan_query_close(struct cli_scan_query *q)
+{
+    {
+        MUTEX_GUARD(&q->lock);
+        q->live_conn = NULL;
+        q->live_store = NULL;
+    }
+    sql_disconnect(q->conn);
+    sql_close(q->db);
+    vec_foreach (struct cli_scan_files, files, &q->tables) {
+        cli_scan_files_close(files);
+    }
+    vec_done(&q->tables);
+    vec_done(&q->columns);
+    vec_done(&q->types);
+    mem_free(q->select);
+    cli_spool_close(&q->spool);
+    arena_done(&q->arena);
+    mutex_done(&q->lock);
+    stop_done(&q->stop);
+}
+
+void cli_scan_query_cancel(struct cli_scan_query *q)
+{
+    stop_set(&q->stop);
+    MUTEX_GUARD(&q->lock);
+    if (q->live_conn != NULL) {
+        sql_interrupt(q->live_conn);
+    }
+    if (q->live_store != NULL) {
+        store_cancel(q->live_store);
+    }
+}
+
+static void set_live_store(struct cli_scan_query *q, struct store *store)
+{
+    MUTEX_GUARD(&q->lock);
+    q->live_store = store;
+    if (store != NULL && stop_is_set(&q->stop)) {
+        store_cancel(store);
+    }
+}
+
+/* ---- tables ----------------------------------------------------------------------------------- */
+
+/* A view to be made: its name and the table it shows (index in q->tables). */
+struct wanted_view {
+    const char *name;
+    size_t table;
+};
+
+struct wanted {
+    VEC(struct wanted_view) views;
+    VEC(struct str) locations; /* of q->tables */
+    VEC(int64_t) versions;
+};
+
+static void wanted_done(struct wanted *w)
+{
+    vec_done(&w->views);
+    vec_done(&w->locations);
+    vec_done(&w->versions);
+}
+#define AUTO_WANTED AUTO(wanted_done)
+
+static int want_table(struct cli_scan_query *q, struct wanted *w, const char *name,
+                      struct str location, int64_t version, const struct store_options *options,
+                      struct err *err)
+{
+    struct wanted_view view = {name, 0};
+    while (view.table < w->locations.count && (!str_eq(w->locations.items[view.table], location) ||
+                                               w->versions.items[view.table] != version)) {
+        view.table++;
+    }
+    if (view.table == w->locations.count) {
+        *vec_push(&w->locations) = location;
+        *vec_push(&w->versions) = version;
+        struct cli_scan_files *files = vec_push(&q->tables);
+        TRY(cli_scan_files_open(files, &q->spool, view.table, location, options, version, err));
+    }
+    *vec_push(&w->views) = view;
+    return 0;
+}
+
+static int want_tables(struct cli_scan_query *q, struct wanted *w, struct str sql,
+                       const struct cli_scan_calls *calls, const struct plan *plan,
+                       struct err *err)
+{
+    const struct store_options *options =
+        plan != NULL && plan->tables.count > 0 ? &plan->tables.items[0].store : NULL;
+    for (size_t i = 0; i < calls->items.count; i++) {
+        const struct cli_scan_call *call = &calls->items.items[i];
+        TRY(want_table(q, w, arena_printf(&q->arena, "delta_scan_%zu", i + 1), call->path,
+                       call->version, options, err));
+    }
+    for (size_t i = 0; plan != NULL && i < plan->tables.count; i++) {
+        const struct plan_table *t = &plan->tables.items[i];
+        if (cli_scan_text_names(sql, t->name)) {
+            TRY(want_table(q, w, arena_strdup(&q->arena, t->name), t->location, -1, &t->store,
+                           err));
+        }
+    }
+    return 0;
+}
+
+static int fetch_tables(struct cli_scan_query *q, uint64_t bytes_max, struct err *err)
+{
+    uint64_t bytes = 0;
+    vec_foreach (struct cli_scan_files, files, &q->tables) {
+        bytes += cli_scan_files_missing(files);
+    }
+    if (bytes > bytes_max) {
+        return err_set(err, ERR_CONFIG,
+                       "the query needs %" PRIu64 " MiB of files from the store, more than the "
+                       "%" PRIu64 " MiB that --fetch-max allows",
+                       bytes >> 20, bytes_max >> 20);
+    }
+    vec_foreach (struct cli_scan_files, files, &q->tables) {
+        set_live_store(q, files->store);
+        TRY(cli_scan_files_fetch(files, &q->stop, err));
+        set_live_store(q, NULL);
+    }
+    return 0;
+}
+
+static int open_database(struct cli_scan_query *q, struct err *err)
+{
+    const char **dirs = arena_new_array(&q->arena, const char *, q->tables.count + 1);
+    size_t count = 0;
+    vec_foreach (const struct cli_scan_files, files, &q->tables) {
+        if (files->local_dir != NULL) {
+            dirs[count++] = files->local_dir;
+        }
+    }
+    struct sql_db_options options = {
+        .memory_bytes = QUERY_MEMORY_BYTES,
+        .temp_dir = q->spool.path,
+        .sandbox = true,
+        .allowed_dirs = dirs,
+    };
+    TRY(sql_open(&options, &q->db, err));
+    TRY(sql_connect(q->db, &q->conn, err));
+    TRY(sql_add_macros(q->conn, err));
+    MUTEX_GUARD(&q->lock);
+    q->live_conn = q->conn;
+    return stop_is_set(&q->stop) ? err_set(err, ERR_CANCELED, "interrupted") : 0;
+}
+
+/* ---- the statement ---------------------------------------------------------------------------- */
+
+static bool is_number(struct str type)
+{
+    static const char *const names[] = {"TINYINT",  "SMALLINT",  "INTEGER", "BIGINT",
+                                        "HUGEINT",  "UTINYINT",  "USMALLINT", "UINTEGER",
+                                        "UBIGINT",  "UHUGEINT",  "FLOAT",   "DOUBLE"};
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+        if (str_eq_c(type, names[i])) {
+            return true;
+        }
+    }
+    return str_starts(type, STR("DECIMAL")) && !str_ends(type, STR("]"));
+}
+
+static int describe(struct cli_scan_query *q, struct err *err)
+{
+    AUTO_BUF struct buf sql = {0};
+    AUTO_SQL_ROWS struct sql_rows *rows = NULL;
+    struct str cells[2];
+    buf_printf(&sql, "SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM (\n%s\n))",
+               q->select);
+    TRY(sql_query(q->conn, sql.ptr, &rows, err));
+    while (TRY(sql_rows_next(rows, cells, err)) == 1) {
+        *vec_push(&q->columns) =
+            (struct cli_print_column){arena_str(&q->arena, cells[0]), is_number(cells[1])};
+        *vec_push(&q->types) = arena_str(&q->arena, cells[1]);
+    }
+    return 0;
+}
+
+int cli_scan_query_open(struct cli_scan_query *q, struct str sql,
+                        const struct cli_scan_query_options *options, struct err *err)
+{
+    AUTO_SCAN_CALLS struct cli_scan_calls calls = {0};
+    AUTO_WANTED struct wanted wanted = {0};
+    TRY(cli_scan_text_find(sql, &q->arena, &calls, err));
+    if (calls.text_bytes == 0 || memchr(sql.ptr, '\0', sql.len) != NULL) {
+        return err_set(err, ERR_CONFIG, "the query is empty or has a NUL");
+    }
+    TRY(cli_spool_open(&q->spool, err));
+    TRY(want_tables(q, &wanted, sql, &calls, options->plan, err));
+    TRY(fetch_tables(q, options->fetch_bytes_max, err));
+    TRY(open_database(q, err));
+    vec_foreach (const struct wanted_view, view, &wanted.views) {
+        struct str location = wanted.locations.items[view->table];
+        if (cli_scan_view_create(q->conn, view->name, &q->tables.items[view->table], err) < 0) {
+            return err_wrap(err, "table \"%.*s\"", STR_FMT(location));
+        }
+    }
+    AUTO_BUF struct buf text = {0};
+    cli_scan_text_replace(sql, &calls, &text);
+    q->select = buf_take(&text);
+    return describe(q, err);
+}
+
+/* ---- rows ------------------------------------------------------------------------------------- */
+
+/* SELECT c1::VARCHAR, … FROM (the query) AS q(c1, …): names of columns may occur twice. */
+static void add_texts(const struct cli_scan_query *q, bool json, struct buf *sql)
+{
+    buf_add_c(sql, "SELECT ");
+    for (size_t i = 0; i < q->columns.count; i++) {
+        buf_printf(sql, json ? "%sto_json(c%zu)::VARCHAR" : "%sc%zu::VARCHAR", i == 0 ? "" : ", ",
+                   i);
+    }
+    buf_printf(sql, " FROM (\n%s\n) AS q(", q->select);
+    for (size_t i = 0; i < q->columns.count; i++) {
+        buf_printf(sql, "%sc%zu", i == 0 ? "" : ", ", i);
+    }
+    buf_add_char(sql, ')');
+}
+
+int cli_scan_query_print(struct cli_scan_query *q, enum cli_print_format format, int fd,
+                         const char *target, size_t cell_max, struct err *err)
+{
+    AUTO_BUF struct buf sql = {0};
+    AUTO_SQL_ROWS struct sql_rows *rows = NULL;
+    add_texts(q, format == CLI_PRINT_JSON, &sql);
+    TRY(sql_query(q->conn, sql.ptr, &rows, err));
+    AUTO_PRINT struct cli_print print = {
+        .format = format,
+        .fd = fd,
+        .target = target,
+        .cell_max = cell_max,
+        .columns = q->columns.items,
+        .column_count = q->columns.count,
+        .count_line = true,
+    };
+    return cli_print_rows(&print, rows, err);
+}
+
+int cli_scan_query_copy(struct cli_scan_query *q, const char *path, struct err *err)
+{
+    AUTO_BUF struct buf sql = {0};
+    buf_printf(&sql, "COPY (\n%s\n) TO ", q->select);
+    sql_quote_text(&sql, str_of(path));
+    buf_add_c(&sql, " (FORMAT parquet, COMPRESSION snappy)");
+    return sql_run(q->conn, sql.ptr, err);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CLI_SCAN_QUERY_H
+#define CLI_SCAN_QUERY_H
+
+#include "cli/print.h"
+#include "cli/scan_files.h"
+#include "plan/plan.h"
+
+/*
+ * scan_query - a SELECT over Delta tables, from its text to its rows
+ *
+ *     open   ( print | copy )   close
+ *
+ * Nothing of it may be called after a failure but close.
+ */
+struct cli_scan_query {
+    struct cli_spool spool;
+    struct arena arena;
+    VEC(struct cli_scan_files) tables;
+    struct sql_db *db; /* sandboxed: the tables' folders and the spool */
+    struct sql_conn *conn;
+    char *select; /* the statement over views */
+    VEC(struct cli_print_column) columns;
+    VEC(struct str) types; /* DuckDB's names of the columns' types */
+    struct stop stop;
+    struct mutex lock;
+    struct sql_conn *live_conn; /* guarded by .lock; for cancel */
+    struct store *live_store;   /* guarded by .lock; for cancel */
+};
+
+struct cli_scan_query_options {
+    const struct plan *plan; /* its streaming tables may be named; NULL = none */
+    uint64_t fetch_bytes_max; /* of files that have to be fetched */
+};
+
+void cli_scan_query_init(struct cli_scan_query *q);
+/* Reads the logs, fetches what is remote, makes the views and describes the result. */
+int cli_scan_query_open(struct cli_scan_query *q, struct str sql,
+                        const struct cli_scan_query_options *options, struct err *err);
+void cli_scan_query_close(struct cli_scan_query *q); /* after init */
+#define AUTO_SCAN_QUERY AUTO(cli_scan_query_close)
+/* Ends whatever is under way with ERR_CANCELED; any thread. */
+void cli_scan_query_cancel(struct cli_scan_query *q);
+
+/* Rows to `fd` in a text format. */
+int cli_scan_query_print(struct cli_scan_query *q, enum cli_print_format format, int fd,
+                         const char *target, size_t cell_max, struct err *err);
+/* Rows as one Parquet file at `path`, which must be in the spool. */
+int cli_scan_query_copy(struct cli_scan_query *q, const char *path, struct err *err);
+
+#endif
