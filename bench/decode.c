@@ -8,7 +8,8 @@
  * bytes, and feeds of twenty vehicle positions and about 5.7 KB (the shape of GTFS
  * Realtime).  They lie one behind the other, more of them than caches hold; they are
  * decoded in chunks of 2,048 rows, as a scan does it.  For each the medians of the repeats,
- * and beside it memcpy of the same bytes: what it costs to touch them at all.
+ * in CPU time of the thread, and beside it memcpy of the same bytes: what it costs to touch them at
+ * all.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -159,12 +160,12 @@ static int64_t median(int64_t *times, size_t count)
     return times[count / 2];
 }
 
-/* Decodes everything once; the µs it took. */
+/* Decodes everything once; the µs of CPU time it took. */
 static int64_t decode_all(const struct corpus *c, struct codec *codec, struct column_memory *memory,
                           struct column *const *columns, struct arena *arena)
 {
     size_t bad = 0;
-    int64_t began = clock_mono_us();
+    int64_t began = clock_thread_cpu_us();
     for (size_t i = 0; i < c->messages.count; i++) {
         size_t row = i % CHUNK_ROWS;
         if (row == 0) {
@@ -173,7 +174,7 @@ static int64_t decode_all(const struct corpus *c, struct codec *codec, struct co
         }
         bad += codec_decode(codec, c->messages.items[i], columns, row, arena) != CODEC_ROW_OK;
     }
-    int64_t us = clock_mono_us() - began;
+    int64_t us = clock_thread_cpu_us() - began;
     if (bad > 0) {
         fprintf(stderr, "%zu bad messages: %s\n", bad, codec->fault.message);
         exit(1);
@@ -213,10 +214,10 @@ static int run(struct corpus *c, size_t repeats)
     report(c->name, c, median(times, repeats));
     AUTO_FREE char *copy = mem_alloc(c->bytes.len);
     for (size_t i = 0; i < repeats; i++) {
-        int64_t began = clock_mono_us();
+        int64_t began = clock_thread_cpu_us();
         memcpy(copy, c->bytes.ptr, c->bytes.len);
         __asm__ volatile("" : : "r"(copy) : "memory");
-        times[i] = clock_mono_us() - began;
+        times[i] = clock_thread_cpu_us() - began;
     }
     report("(memcpy)", c, median(times, repeats));
     mem_free(columns);
@@ -228,8 +229,13 @@ static int run(struct corpus *c, size_t repeats)
 int main(int argc, char **argv)
 {
     const char *which = argc > 1 ? argv[1] : "all";
-    size_t bytes = (size_t)(argc > 2 ? atoll(argv[2]) : 64) << 20;
-    size_t repeats = argc > 3 ? (size_t)atoll(argv[3]) : 15;
+    uint64_t megabytes = 64;
+    uint64_t repeats = 15;
+    if ((argc > 2 && (!str_to_u64(str_of(argv[2]), &megabytes) || megabytes == 0)) ||
+        (argc > 3 && (!str_to_u64(str_of(argv[3]), &repeats) || repeats == 0))) {
+        fprintf(stderr, "usage: decode_bench [events|feeds|all] [megabytes] [repeats]\n");
+        return 2;
+    }
     AUTO_ARENA struct arena arena = {0};
     struct corpus corpora[] = {
         {.name = "events", .row_type = event_type(&arena)},
@@ -239,7 +245,7 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < ARRAY_COUNT(corpora); i++) {
         struct corpus *c = &corpora[i];
         if (strcmp(which, "all") == 0 || strcmp(which, c->name) == 0) {
-            fill(c, bytes, i == 0 ? print_event : print_feed);
+            fill(c, megabytes << 20, i == 0 ? print_event : print_feed);
             rc |= run(c, repeats);
             vec_done(&c->messages);
             buf_done(&c->bytes);

@@ -40,6 +40,11 @@ int64_t clock_mono_us(void)
     return UNLIKELY(replaced != NULL) ? replaced->now_us() : now_us(CLOCK_MONOTONIC);
 }
 
+int64_t clock_boot_us(void)
+{
+    return UNLIKELY(replaced != NULL) ? replaced->now_us() : now_us(CLOCK_BOOTTIME);
+}
+
 int64_t clock_wall_us(void)
 {
     return UNLIKELY(replaced != NULL) ? replaced->now_us() : now_us(CLOCK_REALTIME);

@@ -14,6 +14,7 @@
  * Timers use the monotonic clock, stamps the wall clock.
  */
 int64_t clock_mono_us(void);
+int64_t clock_boot_us(void); /* monotonic, and goes on while the machine sleeps */
 int64_t clock_wall_us(void); /* since 1970-01-01 UTC */
 int64_t clock_thread_cpu_us(void);
 int64_t clock_process_cpu_us(void);

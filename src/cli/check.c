@@ -8,74 +8,60 @@
  */
 #include "cli/check.h"
 
+#include "cli/bound.h"
 #include "cli/signals.h"
 #include "cli/spool.h"
-#include "connect/delta_sink.h"
-#include "plan/plan.h"
 
 struct check_values {
     struct cli_common common;
     bool connect;
+    int64_t timeout_us;
 };
 
-/* One table bound in a database of its own, as the job does it. */
+/* One table, and what is needed to ask the outside about it. */
 struct check {
-    const struct plan *plan;
-    const struct plan_table *table;
-    struct sql_db *db;
-    struct sql_conn *conn;
-    struct plan_query *query;
+    struct cli_bound bound;
     struct stop *stop;
+    int64_t timeout_us;
 };
 
-static void check_done(struct check *c)
+static void describe_source(const struct plan_input *input, const struct source *source,
+                            struct buf *out)
 {
-    plan_query_free(c->query);
-    sql_disconnect(c->conn);
-    sql_close(c->db);
-}
-#define AUTO_CHECK AUTO(check_done)
-
-static int check_bind(struct check *c, struct err *err)
-{
-    struct sql_db_options options = {.threads = 1, .sandbox = true};
-    TRY(sql_open(&options, &c->db, err));
-    TRY(sql_connect(c->db, &c->conn, err));
-    TRY(sql_register_text_function(c->conn, DELTA_SINK_KEY_FUNCTION, delta_sink_partition_key,
-                                   err));
-    return plan_bind(c->plan, c->table, c->conn, &c->query, err);
+    struct str topic = STR_NULL;
+    size_t topics = 0;
+    vec_foreach (const struct source_partition, p, &source->partitions) {
+        topics += topics == 0 || !str_eq(topic, p->topic) ? 1 : 0;
+        topic = p->topic;
+    }
+    buf_printf(out, "source   %.*s: connected, %zu topic%s, %zu partition%s\n",
+               STR_FMT(input->stream->name), topics, topics == 1 ? "" : "s",
+               source->partitions.count, source->partitions.count == 1 ? "" : "s");
 }
 
 static int check_source(const struct check *c, const struct plan_input *input, struct buf *out,
                         struct err *err)
 {
-    const struct plan_stream *stream = input->stream;
-    AUTO_FREE char *query = str_dup(c->table->query_name);
     struct source *source = NULL;
-    TRY(source_open(stream->source, &stream->settings, query, c->stop, &source, err));
-    int rc = source_discover(source, err);
+    struct cli_deadline deadline;
+    cli_deadline_begin(&deadline, c->stop, c->timeout_us);
+    int rc = cli_bound_source(&c->bound, input, NULL, &deadline.stop, &source, err);
+    rc = cli_deadline_judge(&deadline, rc, c->timeout_us, err);
     if (rc >= 0) {
-        struct str topic = STR_NULL;
-        size_t topics = 0;
-        vec_foreach (const struct source_partition, p, &source->partitions) {
-            topics += topics == 0 || !str_eq(topic, p->topic) ? 1 : 0;
-            topic = p->topic;
-        }
-        buf_printf(out, "source   %.*s: connected, %zu topic%s, %zu partition%s\n",
-                   STR_FMT(stream->name), topics, topics == 1 ? "" : "s",
-                   source->partitions.count, source->partitions.count == 1 ? "" : "s");
+        describe_source(input, source, out);
     }
     source_close(source);
-    return rc < 0 ? err_wrap(err, "stream \"%.*s\"", STR_FMT(stream->name)) : 0;
+    cli_deadline_end(&deadline);
+    return rc;
 }
 
 static int check_partitions(const struct check *c, const struct delta_snapshot *snapshot,
                             struct err *err)
 {
-    bool same = snapshot->metadata.partition_columns.count == c->table->partition_columns.count;
-    for (size_t i = 0; same && i < c->table->partition_columns.count; i++) {
+    bool same = snapshot->metadata.partition_columns.count == c->bound.table->partition_columns.count;
+    for (size_t i = 0; same && i < c->bound.table->partition_columns.count; i++) {
         same = str_eq_nocase(snapshot->metadata.partition_columns.items[i],
-                             c->table->partition_columns.items[i]);
+                             c->bound.table->partition_columns.items[i]);
     }
     return same ? 0
                 : err_set(err, ERR_CONFIG, "the table is partitioned otherwise: PARTITIONED BY "
@@ -90,7 +76,7 @@ static int check_snapshot(const struct check *c, const struct delta_snapshot *sn
     const struct type *schema = NULL;
     TRY(delta_check_append(snapshot, err));
     TRY(check_partitions(c, snapshot, err));
-    int fit = TRY(delta_schema_fit(&arena, snapshot, c->query->row_type, c->table->merge_schema,
+    int fit = TRY(delta_schema_fit(&arena, snapshot, c->bound.query->row_type, c->bound.table->merge_schema,
                                    &schema_string, &schema, err));
     buf_printf(out, "table    version %" PRId64 ", %s\n", snapshot->version,
                fit == DELTA_SCHEMA_SAME ? "its schema fits"
@@ -112,7 +98,7 @@ static int check_table(const struct check *c, struct buf *out, struct err *err)
     AUTO_SPOOL struct cli_spool spool = {0};
     TRY(cli_spool_open(&spool, err));
     AUTO_STORE struct store *store = NULL;
-    TRY(store_open(c->table->location, &c->table->store, &store, err));
+    TRY(store_open(c->bound.table->location, &c->bound.table->store, &store, err));
     const char *local = store_local_root(store);
     if (local == NULL) {
         TRY(store_probe(store, err));
@@ -134,23 +120,20 @@ static int check_table(const struct check *c, struct buf *out, struct err *err)
 
 static int check_connections(const struct check *c, struct buf *out, struct err *err)
 {
-    vec_foreach (const struct plan_input, input, &c->query->inputs) {
+    vec_foreach (const struct plan_input, input, &c->bound.query->inputs) {
         TRY(check_source(c, input, out, err));
     }
     if (check_table(c, out, err) < 0) {
-        return err_wrap(err, "table \"%.*s\"", STR_FMT(c->table->name));
+        return err_wrap(err, "table \"%.*s\"", STR_FMT(c->bound.table->name));
     }
     return 0;
 }
 
-static int check_one(const struct plan *plan, const struct plan_table *table, bool connect,
-                     struct stop *stop, struct err *err)
+static int check_one(const struct check *c, bool connect, struct err *err)
 {
-    AUTO_CHECK struct check c = {.plan = plan, .table = table, .stop = stop};
-    TRY(check_bind(&c, err));
     AUTO_BUF struct buf text = {0};
-    plan_explain(plan, c.query, &text);
-    int rc = connect ? check_connections(&c, &text, err) : 0;
+    plan_explain(c->bound.plan, c->bound.query, &text);
+    int rc = connect ? check_connections(c, &text, err) : 0;
     if (text.len > 0 && text.ptr[text.len - 1] != '\n') {
         buf_add_char(&text, '\n');
     }
@@ -172,7 +155,11 @@ static int check_file(const struct cli_args *args, const void *values, struct er
     AUTO_STOPS struct cli_stops stops = {0};
     TRY(cli_stops_open(&stops, err));
     vec_foreach (const struct plan_table, table, &plan->tables) {
-        TRY(check_one(plan, table, v->connect, &stops.stop, err));
+        struct check c = {.stop = &stops.stop, .timeout_us = v->timeout_us};
+        int rc = cli_bound_open(&c.bound, plan, table, err);
+        rc = rc < 0 ? rc : check_one(&c, v->connect, err);
+        cli_bound_close(&c.bound);
+        TRY(rc);
     }
     AUTO_BUF struct buf text = {0};
     buf_printf(&text, "%s is fine\n", args->items[0]);
@@ -184,6 +171,12 @@ static const struct cli_option check_options[] = {
      .type = CLI_FLAG,
      .offset = offsetof(struct check_values, connect),
      .help = "also ask the broker for the topics and the store for the table"},
+    {.name = "timeout",
+     .type = CLI_SECONDS,
+     .offset = offsetof(struct check_values, timeout_us),
+     .preset = "15",
+     .value = "SECONDS",
+     .help = "how long --connect waits for a broker"},
     {0},
 };
 

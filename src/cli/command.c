@@ -4,14 +4,22 @@
  */
 #include "cli/check.h"
 #include "cli/cli.h"
+#include "cli/demo.h"
+#include "cli/offsets.h"
+#include "cli/produce.h"
 #include "cli/query.h"
 #include "cli/run.h"
+#include "cli/table.h"
 #include "cli/version.h"
 
 const struct cli_command *const cli_command_all[] = {
     &cli_run_command,
     &cli_check_command,
     &cli_query_command,
+    &cli_table_command,
+    &cli_offsets_command,
+    &cli_produce_command,
+    &cli_demo_command,
     &cli_version_command,
     NULL,
 };

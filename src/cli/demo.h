@@ -6,4 +6,8 @@
 
 extern const struct cli_command cli_demo_command;
 
+/* examples/vehicle_positions.sql, put in at build time by embed.py. */
+extern const unsigned char cli_demo_sql[];
+extern const size_t cli_demo_sql_bytes;
+
 #endif

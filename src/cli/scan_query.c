@@ -10,6 +10,8 @@
  */
 #include "cli/scan_query.h"
 
+#include <stdio.h>
+
 #include "cli/scan_text.h"
 #include "cli/scan_view.h"
 
@@ -185,6 +187,32 @@ static bool is_number(struct str type)
     return str_starts(type, STR("DECIMAL")) && !str_ends(type, STR("]"));
 }
 
+/*
+ * DuckDB's message on one line: "… Candidate bindings: …\n\nLINE 3: text\n   ^" ends in
+ * "; line 2: text", because the query begins on the second line of ours.
+ */
+static int explain(struct err *err)
+{
+    char *mark = strstr(err->msg, "\n\nLINE ");
+    if (mark != NULL) {
+        struct str rest = str_of(mark + strlen("\n\nLINE "));
+        struct str number;
+        struct str line;
+        int64_t value = 0;
+        *mark = '\0';
+        if (str_split(&rest, ':', &number) && str_to_i64(number, &value) && value > 1 &&
+            str_split(&rest, '\n', &line)) {
+            AUTO_FREE char *text = str_dup(str_trim(line));
+            AUTO_FREE char *head = mem_strdup(err->msg);
+            snprintf(err->msg, sizeof(err->msg), "%s; line %" PRId64 ": %s", head, value - 1, text);
+        }
+    }
+    for (char *c = err->msg; *c != '\0'; c++) {
+        *c = *c == '\n' ? ' ' : *c;
+    }
+    return err->code;
+}
+
 static int describe(struct cli_scan_query *q, struct err *err)
 {
     AUTO_BUF struct buf sql = {0};
@@ -192,7 +220,9 @@ static int describe(struct cli_scan_query *q, struct err *err)
     struct str cells[2];
     buf_printf(&sql, "SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM (\n%s\n))",
                q->select);
-    TRY(sql_query(q->conn, sql.ptr, &rows, err));
+    if (sql_query(q->conn, sql.ptr, &rows, err) < 0) {
+        return explain(err);
+    }
     while (TRY(sql_rows_next(rows, cells, err)) == 1) {
         *vec_push(&q->columns) =
             (struct cli_print_column){arena_str(&q->arena, cells[0]), is_number(cells[1])};
@@ -217,6 +247,7 @@ int cli_scan_query_open(struct cli_scan_query *q, struct str sql,
     vec_foreach (const struct wanted_view, view, &wanted.views) {
         struct str location = wanted.locations.items[view->table];
         if (cli_scan_view_create(q->conn, view->name, &q->tables.items[view->table], err) < 0) {
+            (void)explain(err);
             return err_wrap(err, "table \"%.*s\"", STR_FMT(location));
         }
     }
@@ -249,7 +280,9 @@ int cli_scan_query_print(struct cli_scan_query *q, enum cli_print_format format,
     AUTO_BUF struct buf sql = {0};
     AUTO_SQL_ROWS struct sql_rows *rows = NULL;
     add_texts(q, format == CLI_PRINT_JSON, &sql);
-    TRY(sql_query(q->conn, sql.ptr, &rows, err));
+    if (sql_query(q->conn, sql.ptr, &rows, err) < 0) {
+        return explain(err);
+    }
     AUTO_PRINT struct cli_print print = {
         .format = format,
         .fd = fd,
@@ -268,5 +301,5 @@ int cli_scan_query_copy(struct cli_scan_query *q, const char *path, struct err *
     buf_printf(&sql, "COPY (\n%s\n) TO ", q->select);
     sql_quote_text(&sql, str_of(path));
     buf_add_c(&sql, " (FORMAT parquet, COMPRESSION snappy)");
-    return sql_run(q->conn, sql.ptr, err);
+    return sql_run(q->conn, sql.ptr, err) < 0 ? explain(err) : 0;
 }

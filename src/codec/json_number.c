@@ -145,8 +145,8 @@ static double round_to_double(uint64_t high, int exponent, bool is_inexact)
     uint64_t cut = high & 0x7ff;
     kept += cut > 0x400 || (cut == 0x400 && (is_inexact || (kept & 1) != 0));
     /* When rounding made it 2^53, the carry goes into the exponent, as it should. */
-    uint64_t biased = (uint64_t)(exponent - zeros + 11 + 1075);
-    uint64_t bits = (biased << 52) + (kept - (UINT64_C(1) << 52));
+    int biased = exponent - zeros + 11 + 1075;
+    uint64_t bits = ((uint64_t)biased << 52) + (kept - (UINT64_C(1) << 52));
     double value;
     memcpy(&value, &bits, sizeof(value));
     return value;

@@ -15,6 +15,8 @@
  *      start anew: the newest instance wins.
  *  (4) A position's txn is in the same commit as the rows below it.
  *  (5) `latest` is resolved once: the start commit records it.
+ *  (6) Delta cannot delete a txn: `sluice offsets` writes version -1 for a position
+ *      that is to be forgotten, and such a one counts as not there.
  *  (6) Every version from our last commit (of this run or an earlier one) to the
  *      next is looked at for a RESTORE or REPLACE, also those that get in between
  *      the look and the commit: delta_commit tells us of them.
@@ -23,15 +25,16 @@
 
 #include <stdio.h>
 
-#define NO_TOPIC_ID "-"
+#define NO_TOPIC_ID        "-"
+#define UPLOAD_THREADS_MAX 4
 
 struct delta_sink {
     struct delta_table *table;
     struct sql_db *db;
     const char *spool;
     struct delta_sink_options options;
-    struct arena arena;  /* lives as long as the sink */
-    int64_t sequence;    /* version of sluice/<query> in the newest commit of ours */
+    struct arena arena; /* lives as long as the sink */
+    int64_t sequence;   /* version of sluice/<query> in the newest commit of ours */
     /* Up to this version nobody has replaced what we wrote; -1 = we have written nothing. */
     int64_t checked_version;
     struct str table_id;
@@ -115,6 +118,16 @@ static bool app_id_parse(struct str app_id, struct arena *arena, struct app_part
     return true;
 }
 
+/* The txn of a position; NULL when there is none or it was forgotten. */
+static const struct delta_txn *find_position(const struct delta_snapshot *snapshot,
+                                             struct str query, const struct sink_position *position)
+{
+    AUTO_BUF struct buf app_id = {0};
+    delta_sink_app_id(query, position, &app_id);
+    const struct delta_txn *txn = delta_find_txn(snapshot, buf_str(&app_id));
+    return txn == NULL || txn->version < 0 ? NULL : txn;
+}
+
 int delta_sink_recorded(const struct delta_snapshot *snapshot, struct str query,
                         struct arena *arena, struct sink_position **ret_positions,
                         size_t *ret_count, struct err *err)
@@ -126,7 +139,8 @@ int delta_sink_recorded(const struct delta_snapshot *snapshot, struct str query,
     for (size_t i = 0; i < snapshot->txns.count; i++) {
         struct app_parts parts;
         const struct delta_txn *txn = &snapshot->txns.items[i];
-        if (app_id_parse(txn->app_id, arena, &parts) && str_eq(parts.query, query)) {
+        if (txn->version >= 0 && app_id_parse(txn->app_id, arena, &parts) &&
+            str_eq(parts.query, query)) {
             found[count] = parts.position;
             found[count++].next_offset = txn->version;
         }
@@ -151,7 +165,8 @@ static struct topic_facts topic_facts_of(const struct delta_snapshot *snapshot, 
     struct topic_facts facts = {0};
     for (size_t i = 0; i < snapshot->txns.count; i++) {
         struct app_parts parts;
-        if (!app_id_parse(snapshot->txns.items[i].app_id, arena, &parts) ||
+        if (snapshot->txns.items[i].version < 0 ||
+            !app_id_parse(snapshot->txns.items[i].app_id, arena, &parts) ||
             !str_eq(parts.position.topic, position->topic)) {
             continue;
         }
@@ -200,9 +215,7 @@ int delta_sink_positions(struct delta_sink *sink, struct sink_position *position
     const struct delta_snapshot *snapshot = delta_snapshot(sink->table);
     AUTO_ARENA struct arena arena = {0};
     for (size_t i = 0; i < count; i++) {
-        AUTO_BUF struct buf app_id = {0};
-        delta_sink_app_id(sink->options.query, &positions[i], &app_id);
-        const struct delta_txn *txn = delta_find_txn(snapshot, buf_str(&app_id));
+        const struct delta_txn *txn = find_position(snapshot, sink->options.query, &positions[i]);
         if (txn != NULL) {
             positions[i].next_offset = txn->version;
             continue;
@@ -474,9 +487,7 @@ static int positions_moved(struct delta_sink *sink, const struct sink_position *
     const struct delta_snapshot *snapshot = delta_snapshot(sink->table);
     (void)err;
     for (size_t i = 0; i < count; i++) {
-        AUTO_BUF struct buf app_id = {0};
-        delta_sink_app_id(sink->options.query, &positions[i], &app_id);
-        const struct delta_txn *txn = delta_find_txn(snapshot, buf_str(&app_id));
+        const struct delta_txn *txn = find_position(snapshot, sink->options.query, &positions[i]);
         if (txn != NULL && txn->version != positions[i].next_offset) {
             *ret_moved = true;
         }
@@ -508,9 +519,8 @@ int delta_sink_begin(struct delta_sink *sink, const struct sink_position *positi
     struct sink_position *fresh = arena_new_array(&arena, struct sink_position, count);
     size_t fresh_count = 0;
     for (size_t i = 0; i < count; i++) {
-        AUTO_BUF struct buf app_id = {0};
-        delta_sink_app_id(sink->options.query, &positions[i], &app_id);
-        if (delta_find_txn(delta_snapshot(sink->table), buf_str(&app_id)) == NULL) {
+        if (find_position(delta_snapshot(sink->table), sink->options.query, &positions[i]) ==
+            NULL) {
             fresh[fresh_count++] = positions[i];
         }
     }
@@ -572,11 +582,68 @@ static int decode_keys(const struct sql_file *file, struct arena *arena, struct 
     return 0;
 }
 
+/* Files under way to the store, by several threads: each takes the next one. */
+struct upload {
+    struct store *store;
+    const struct sql_file *files;
+    const struct delta_add *adds;
+    size_t file_count;
+    struct mutex lock;
+    size_t next; /* guarded by .lock, as are the two below */
+    int rc;
+    struct err err; /* of the first that failed */
+};
+
+static bool upload_next(struct upload *up, size_t *ret_index)
+{
+    MUTEX_GUARD(&up->lock);
+    if (up->rc < 0 || up->next == up->file_count) {
+        return false;
+    }
+    *ret_index = up->next++;
+    return true;
+}
+
+static void upload_run(void *user)
+{
+    struct upload *up = user;
+    size_t i = 0;
+    while (upload_next(up, &i)) {
+        struct err err;
+        int rc = store_put_file(up->store, up->adds[i].key, up->files[i].path.ptr, &err);
+        FAILPOINT("during_upload");
+        if (rc < 0) {
+            MUTEX_GUARD(&up->lock);
+            if (up->rc >= 0) {
+                up->rc = rc;
+                up->err = err;
+            }
+        }
+    }
+}
+
+static int upload_all(struct upload *up, struct err *err)
+{
+    struct thread helpers[UPLOAD_THREADS_MAX - 1] = {0};
+    mutex_init(&up->lock);
+    for (size_t i = 0; i + 1 < up->file_count && i < ARRAY_COUNT(helpers); i++) {
+        thread_start(&helpers[i], "upload", upload_run, up);
+    }
+    upload_run(up);
+    for (size_t i = 0; i < ARRAY_COUNT(helpers); i++) {
+        thread_join(&helpers[i]);
+    }
+    mutex_done(&up->lock);
+    if (up->rc < 0) {
+        *err = up->err;
+    }
+    return up->rc;
+}
+
 int delta_sink_upload(struct delta_sink *sink, const struct sql_file *files, size_t file_count,
                       struct arena *arena, struct delta_add **ret_adds, struct err *err)
 {
     const struct delta_snapshot *snapshot = delta_snapshot(sink->table);
-    const struct delta_sink_options *o = &sink->options;
     struct delta_add *adds = arena_new_array(arena, struct delta_add, file_count);
     FAILPOINT("before_upload");
     for (size_t i = 0; i < file_count; i++) {
@@ -584,7 +651,7 @@ int delta_sink_upload(struct delta_sink *sink, const struct sql_file *files, siz
         TRY(decode_keys(&files[i], arena, &values, err));
         AUTO_BUF struct buf key = {0};
         delta_file_key(snapshot->metadata.partition_columns.items, values, files[i].partition_count,
-                       o->codec, &key);
+                       sink->options.codec, &key);
         AUTO_BUF struct buf stats = {0};
         delta_stats_print(snapshot, snapshot->metadata.schema, &files[i], &stats);
         adds[i] = (struct delta_add){
@@ -596,9 +663,10 @@ int delta_sink_upload(struct delta_sink *sink, const struct sql_file *files, siz
             .row_count = files[i].row_count,
             .stats = arena_str(arena, buf_str(&stats)),
         };
-        TRY(store_put_file(delta_store(sink->table), adds[i].key, files[i].path.ptr, err));
-        FAILPOINT("during_upload");
     }
+    struct upload up = {
+        .store = delta_store(sink->table), .files = files, .adds = adds, .file_count = file_count};
+    TRY(upload_all(&up, err));
     FAILPOINT("after_upload");
     *ret_adds = adds;
     return 0;

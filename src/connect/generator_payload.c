@@ -22,8 +22,6 @@
 #define LAP_S       ((int64_t)STOPS * (LEG_S + DWELL_S))
 #define CENTRE_LAT  60169900 /* micro-degrees */
 #define CENTRE_LON  24938400
-/* Metres per degree of latitude; a degree of longitude is half of it at 60 degrees north. */
-#define DEGREE_M 111320.0
 
 enum generator_purpose {
     PURPOSE_STOP_LAT,
@@ -94,7 +92,8 @@ struct generator_vehicle {
     unsigned stop; /* the next, or the one it stands at */
     bool stands;
     int64_t lap;
-    int64_t lat; /* micro-degrees */
+    int64_t trip_start_s; /* since the generator's epoch; may be just before it */
+    int64_t lat;          /* micro-degrees */
     int64_t lon;
     int bearing; /* degrees, clockwise from north */
     int64_t speed_cm;
@@ -158,6 +157,7 @@ static void generator_drive(uint64_t seed, uint64_t number, int64_t seconds,
     int64_t at = seconds + (int64_t)((h >> 16) % (uint64_t)LAP_S);
     v->lap = at / LAP_S;
     int64_t within = at % LAP_S;
+    v->trip_start_s = seconds - within;
     unsigned leg = (unsigned)(within / (LEG_S + DWELL_S));
     int64_t moved = within % (LEG_S + DWELL_S);
     v->stands = moved >= LEG_S;
@@ -172,7 +172,8 @@ static void generator_drive(uint64_t seed, uint64_t number, int64_t seconds,
     generator_stop(seed, v->line, v->stop, &lat_b, &lon_b);
     v->lat = lat_a + (lat_b - lat_a) * moved / LEG_S;
     v->lon = lon_a + (lon_b - lon_a) * moved / LEG_S;
-    int64_t north_cm = (lat_b - lat_a) * 11132 / 1000; /* a micro-degree is 11.132 cm */
+    /* A micro-degree is 11.132 cm, of longitude half as much at 60 degrees north. */
+    int64_t north_cm = (lat_b - lat_a) * 11132 / 1000;
     int64_t east_cm = (lon_b - lon_a) * 11132 / 2000;
     v->bearing = generator_bearing((double)north_cm, (double)east_cm);
     v->speed_cm =
@@ -183,16 +184,14 @@ static void generator_drive(uint64_t seed, uint64_t number, int64_t seconds,
 }
 
 /* The trip a vehicle is on: its start, and an id made of it. */
-static void generator_add_trip(struct buf *out, const struct generator_vehicle *v, int64_t seconds)
+static void generator_add_trip(struct buf *out, const struct generator_vehicle *v)
 {
-    uint64_t h = 0;
-    int64_t start_s = v->lap * LAP_S;
-    int64_t days = seconds / 86400;
     int64_t year = 0;
     unsigned month = 0;
     unsigned day = 0;
-    clock_civil_of(GENERATOR_EPOCH_US / 1000000 / 86400 + days, &year, &month, &day);
-    h = (uint64_t)((start_s < 0 ? 0 : start_s) % 86400);
+    int64_t start_s = GENERATOR_EPOCH_US / 1000000 + v->trip_start_s;
+    uint64_t time_s = (uint64_t)(start_s % 86400);
+    clock_civil_of(start_s / 86400, &year, &month, &day);
     buf_add_c(out, "\"trip\":{\"trip_id\":\"");
     generator_add_padded(out, 1000 + v->line, 4);
     buf_add_char(out, '_');
@@ -200,10 +199,12 @@ static void generator_add_trip(struct buf *out, const struct generator_vehicle *
     buf_add_char(out, '_');
     buf_add_i64(out, v->lap);
     buf_add_c(out, "\",\"start_time\":\"");
-    generator_add_padded(out, h / 3600, 2);
+    generator_add_padded(out, time_s / 3600, 2);
     buf_add_char(out, ':');
-    generator_add_padded(out, h / 60 % 60, 2);
-    buf_add_c(out, ":00\",\"start_date\":\"");
+    generator_add_padded(out, time_s / 60 % 60, 2);
+    buf_add_char(out, ':');
+    generator_add_padded(out, time_s % 60, 2);
+    buf_add_c(out, "\",\"start_date\":\"");
     generator_add_padded(out, (uint64_t)year, 4);
     generator_add_padded(out, month, 2);
     generator_add_padded(out, day, 2);
@@ -215,14 +216,14 @@ static void generator_add_trip(struct buf *out, const struct generator_vehicle *
 }
 
 static void generator_add_entity(struct buf *out, const struct generator_vehicle *v,
-                                 int64_t logical_s, int64_t shown_s)
+                                 int64_t shown_s)
 {
     static const char *const occupancy[] = {"EMPTY", "MANY_SEATS_AVAILABLE", "FEW_SEATS_AVAILABLE",
                                             "STANDING_ROOM_ONLY", "FULL"};
     buf_add_c(out, "{\"id\":\"vehicle_");
     generator_add_padded(out, v->number, 6);
     buf_add_c(out, "\",\"vehicle\":{");
-    generator_add_trip(out, v, logical_s);
+    generator_add_trip(out, v);
     buf_add_c(out, "\"position\":{\"latitude\":");
     generator_add_decimal(out, v->lat, 6);
     buf_add_c(out, ",\"longitude\":");
@@ -264,7 +265,7 @@ static void generator_feed(const struct generator_payload *g, uint32_t partition
         if (i > 0) {
             buf_add_char(value, ',');
         }
-        generator_add_entity(value, &v, logical_s, shown_us / 1000000);
+        generator_add_entity(value, &v, shown_us / 1000000);
     }
     buf_add_c(value, "],\"producer_timestamp\":");
     generator_add_decimal(value, shown_us, 6);
@@ -307,7 +308,7 @@ static void generator_event(const struct generator_payload *g, uint32_t partitio
     buf_add_u64(value, 1 + ((h >> 50) % 9));
     buf_add_c(value, ",\"url\":\"/products/");
     generator_add_padded(value, t % 1000000, 6);
-    buf_add_c(value, "/reviews\",\"ok\":");
+    buf_add_c(value, "/reviews/latest\",\"ok\":");
     buf_add_c(value, (t >> 60) != 0 ? "true}" : "false}");
     if (key != NULL) {
         buf_add_u64(key, user);

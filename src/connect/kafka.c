@@ -30,6 +30,7 @@
 
 #define POLL_SLICE_US  100000
 #define SERVE_ROUND_US 500000
+#define CLOSE_GRACE_US 500000
 
 struct kafka_packet {
     struct packet base;
@@ -82,6 +83,9 @@ static void kafka_source_free(struct kafka_source *s)
     if (s->queue != NULL) {
         rd_kafka_queue_destroy(s->queue);
     }
+    if (s->admin != NULL) {
+        rd_kafka_destroy(s->admin);
+    }
     if (s->handle != NULL) {
         kafka_handle_unref(s->handle);
     }
@@ -95,7 +99,6 @@ static void kafka_source_free(struct kafka_source *s)
     cond_done(&s->changed);
     mutex_done(&s->lock);
     mem_free(s->query);
-    mem_free(s->group);
     mem_free(s);
 }
 
@@ -107,24 +110,40 @@ static void kafka_source_freep(struct kafka_source **s)
 }
 #define AUTO_KAFKA_SOURCE AUTO(kafka_source_freep)
 
-static int kafka_client_open(struct kafka_source *s, const struct settings *settings,
-                             struct err *err)
+static rd_kafka_t *kafka_client_new(struct kafka_source *s, rd_kafka_conf_t *conf, struct err *err)
 {
-    rd_kafka_conf_t *conf = NULL;
     char text[512] = "";
-    TRY(kafka_config_make(settings, s->query, &conf, err));
-    AUTO_FREE char *isolation = kafka_config_get(conf, "isolation.level");
-    AUTO_FREE char *mechanism = kafka_config_get(conf, "sasl.mechanisms");
-    s->reads_committed = strcmp(isolation, "read_committed") == 0;
-    s->group = kafka_config_get(conf, "group.id");
     rd_kafka_conf_set_opaque(conf, s);
     rd_kafka_conf_set_error_cb(conf, kafka_error_callback);
     rd_kafka_conf_set_log_cb(conf, kafka_on_log);
-    rd_kafka_conf_set_offset_commit_cb(conf, kafka_group_on_commit);
     rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof(text));
     if (rk == NULL) {
         rd_kafka_conf_destroy(conf);
-        return err_set(err, ERR_CONFIG, "kafka: %s", text);
+        err_set(err, ERR_CONFIG, "kafka: %s", text);
+        return NULL;
+    }
+    AUTO_FREE char *mechanism = kafka_config_get(rd_kafka_conf(rk), "sasl.mechanisms");
+    if (mechanism != NULL && strcmp(mechanism, "OAUTHBEARER") == 0) {
+        rd_kafka_error_destroy(rd_kafka_sasl_background_callbacks_enable(rk));
+    }
+    return rk;
+}
+
+static int kafka_clients_open(struct kafka_source *s, const struct settings *settings,
+                              struct err *err)
+{
+    rd_kafka_conf_t *conf = NULL;
+    TRY(kafka_config_make(settings, s->query, &conf, err));
+    AUTO_FREE char *isolation = kafka_config_get(conf, "isolation.level");
+    s->reads_committed = strcmp(isolation, "read_committed") == 0;
+    rd_kafka_conf_t *admin_conf = rd_kafka_conf_dup(conf);
+    /* Without a group: it never reads. */
+    rd_kafka_conf_set(admin_conf, "group.id", "", NULL, 0);
+    rd_kafka_conf_set_offset_commit_cb(conf, kafka_group_on_commit);
+    rd_kafka_t *rk = kafka_client_new(s, conf, err);
+    if (rk == NULL) {
+        rd_kafka_conf_destroy(admin_conf);
+        return err->code;
     }
     s->rk = rk;
     s->handle = mem_new(struct kafka_handle);
@@ -132,10 +151,8 @@ static int kafka_client_open(struct kafka_source *s, const struct settings *sett
     atomic_init(&s->handle->references, 1);
     s->queue = rd_kafka_queue_get_consumer(rk);
     assert(s->queue != NULL);
-    if (mechanism != NULL && strcmp(mechanism, "OAUTHBEARER") == 0) {
-        rd_kafka_error_destroy(rd_kafka_sasl_background_callbacks_enable(rk));
-    }
-    return 0;
+    s->admin = kafka_client_new(s, admin_conf, err);
+    return s->admin == NULL ? (int)err->code : 0;
 }
 
 static int kafka_open(const struct settings *settings, const char *query, struct stop *stop,
@@ -154,7 +171,7 @@ static int kafka_open(const struct settings *settings, const char *query, struct
     source_set_status(&s->base, SOURCE_CONNECTING, "%s", "");
     TRY(kafka_topics_parse(s, err));
     TRY(kafka_offsets_check(s, err));
-    TRY(kafka_client_open(s, settings, err));
+    TRY(kafka_clients_open(s, settings, err));
     *ret_source = &s->base;
     s = NULL;
     return 0;
@@ -169,6 +186,11 @@ static void kafka_close(struct source *base)
         cond_broadcast(&s->changed);
     }
     thread_join(&s->watcher);
+    /* A last word to lag tools may be on its way. */
+    int64_t until_us = clock_mono_us() + CLOSE_GRACE_US;
+    while (kafka_group_is_busy(s) && clock_mono_us() < until_us) {
+        rd_kafka_poll(s->rk, 10);
+    }
     kafka_source_free(s);
 }
 
@@ -411,6 +433,7 @@ static void kafka_serve_watermarks(struct kafka_source *s)
 static int kafka_serve(struct kafka_source *s, int64_t now_us, struct err *err)
 {
     rd_kafka_poll(s->rk, 0);
+    rd_kafka_poll(s->admin, 0);
     if (now_us < s->serve_next_us) {
         return 0;
     }
@@ -441,7 +464,7 @@ static bool kafka_is_at_end(const struct kafka_source *s)
     return true;
 }
 
-/* One look at the queue. Outcome as poll's, or -1000 = nothing yet, go on waiting. */
+/* One look at the queue. SOURCE_PACKET, or SOURCE_IDLE when there was nothing to hand over. */
 static int kafka_poll_once(struct kafka_source *s, int64_t wait_us, size_t messages_max,
                            uint64_t bytes_max, struct packet **ret_packet)
 {

@@ -76,6 +76,7 @@ static int kafka_patience_check(struct kafka_patience *p, struct err *err)
 {
     struct kafka_source *s = p->s;
     if (p->wait.is_job) {
+        rd_kafka_poll(s->admin, 0);
         rd_kafka_poll(s->rk, 0);
     }
     bool is_closing = false;
@@ -129,7 +130,7 @@ static int kafka_admin_pause(struct kafka_patience *p, const char *text, struct 
 static rd_kafka_AdminOptions_t *kafka_admin_options(struct kafka_source *s, rd_kafka_admin_op_t op)
 {
     char text[256];
-    rd_kafka_AdminOptions_t *options = rd_kafka_AdminOptions_new(s->rk, op);
+    rd_kafka_AdminOptions_t *options = rd_kafka_AdminOptions_new(s->admin, op);
     rd_kafka_resp_err_t code =
         rd_kafka_AdminOptions_set_request_timeout(options, REQUEST_MS, text, sizeof(text));
     assert(code == RD_KAFKA_RESP_ERR_NO_ERROR);
@@ -216,7 +217,7 @@ static void kafka_describe_ask(struct kafka_source *s, const char **names, size_
     AUTO_ADMIN_OPTIONS rd_kafka_AdminOptions_t *options =
         kafka_admin_options(s, RD_KAFKA_ADMIN_OP_DESCRIBETOPICS);
     rd_kafka_TopicCollection_t *topics = rd_kafka_TopicCollection_of_topic_names(names, count);
-    rd_kafka_DescribeTopics(s->rk, topics, options, queue);
+    rd_kafka_DescribeTopics(s->admin, topics, options, queue);
     rd_kafka_TopicCollection_destroy(topics);
 }
 
@@ -226,7 +227,7 @@ int kafka_admin_describe(struct kafka_source *s, const char **names, size_t coun
     assert(count > 0);
     struct kafka_patience patience = kafka_patience_begin(s, wait);
     for (int tries = 0;; tries++) {
-        AUTO_QUEUE rd_kafka_queue_t *queue = rd_kafka_queue_new(s->rk);
+        AUTO_QUEUE rd_kafka_queue_t *queue = rd_kafka_queue_new(s->admin);
         AUTO_EVENT rd_kafka_event_t *event = NULL;
         char text[256];
         kafka_describe_ask(s, names, count, queue);
@@ -264,7 +265,7 @@ int kafka_admin_list(struct kafka_source *s, struct kafka_wait wait, struct kafk
     struct kafka_patience patience = kafka_patience_begin(s, wait);
     for (;;) {
         const rd_kafka_metadata_t *md = NULL;
-        rd_kafka_resp_err_t code = rd_kafka_metadata(s->rk, 1, NULL, &md, 1000);
+        rd_kafka_resp_err_t code = rd_kafka_metadata(s->admin, 1, NULL, &md, 1000);
         if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
             kafka_list_take(md, out);
             rd_kafka_metadata_destroy(md);
@@ -286,7 +287,7 @@ static void kafka_offsets_ask(struct kafka_source *s, rd_kafka_topic_partition_l
         options, uncommitted ? RD_KAFKA_ISOLATION_LEVEL_READ_UNCOMMITTED
                              : RD_KAFKA_ISOLATION_LEVEL_READ_COMMITTED);
     assert(error == NULL);
-    rd_kafka_ListOffsets(s->rk, list, options, queue);
+    rd_kafka_ListOffsets(s->admin, list, options, queue);
 }
 
 /* 1 = every partition of `list` answered, 0 = ask again (why in ret_text). */
@@ -331,7 +332,7 @@ int kafka_admin_offsets(struct kafka_source *s, rd_kafka_topic_partition_list_t 
     AUTO_TPLIST rd_kafka_topic_partition_list_t *question =
         rd_kafka_topic_partition_list_copy(list);
     for (;;) {
-        AUTO_QUEUE rd_kafka_queue_t *queue = rd_kafka_queue_new(s->rk);
+        AUTO_QUEUE rd_kafka_queue_t *queue = rd_kafka_queue_new(s->admin);
         AUTO_EVENT rd_kafka_event_t *event = NULL;
         char text[512];
         kafka_offsets_ask(s, question, uncommitted, queue);

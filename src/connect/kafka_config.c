@@ -68,6 +68,7 @@ static const struct kafka_property kafka_refused[] = {
     {"plugin.library.paths", "a pipeline may not load code"},
     {"offset.store.method", "offsets are committed with the table's data"},
     {"transactional.id", "it is a producer's"},
+    {"test.mock.num.brokers", "each client would get brokers of its own; see sluice demo"},
 };
 
 /* Parts of names whose values are never shown. */
@@ -243,8 +244,7 @@ static int kafka_config_check_bootstrap(const struct settings *settings, rd_kafk
                                         struct err *err)
 {
     AUTO_FREE char *servers = kafka_config_get(conf, "bootstrap.servers");
-    AUTO_FREE char *mocks = kafka_config_get(conf, "test.mock.num.brokers");
-    if ((servers == NULL || servers[0] == '\0') && (mocks == NULL || strcmp(mocks, "0") == 0)) {
+    if (servers == NULL || servers[0] == '\0') {
         err_set(err, ERR_CONFIG, "option \"kafka.bootstrap.servers\" is missing");
         return settings_error(settings_find(settings, "kafka.bootstrap.servers"), err);
     }

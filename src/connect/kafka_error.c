@@ -90,7 +90,6 @@ static void kafka_error_general(struct kafka_source *s, const rd_kafka_message_t
 
 static void kafka_error_gone(struct kafka_source *s, const rd_kafka_message_t *m, uint32_t index)
 {
-    const struct source_partition *p = &s->base.partitions.items[index];
     struct err err = {0};
     /* The cluster itself says whether the topic is gone, was made again, or neither. */
     if (kafka_topics_verify(&s->base, &err) < 0) {
@@ -99,7 +98,6 @@ static void kafka_error_gone(struct kafka_source *s, const rd_kafka_message_t *m
         return;
     }
     kafka_down(s, "", rd_kafka_message_errstr(m));
-    (void)p;
     kafka_error_suspect(s, m, index);
 }
 
@@ -226,6 +224,8 @@ int kafka_error_examine(struct kafka_source *s, int64_t until_mono_us, struct er
     if (now < s->suspect_retry_us) {
         return 0;
     }
+    /* A topic made anew is out of range too, but the remedy is another. */
+    TRY(kafka_topics_verify(&s->base, err));
     AUTO_TPLIST rd_kafka_topic_partition_list_t *starts = rd_kafka_topic_partition_list_new(4);
     for (size_t i = 0; i < s->toppars.count; i++) {
         const struct kafka_toppar *t = &s->toppars.items[i];

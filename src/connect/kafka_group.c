@@ -14,7 +14,7 @@
 /* Sends what is due, unless a commit is on its way. The lock is held. */
 static void kafka_group_send(struct kafka_source *s)
 {
-    if (s->is_acknowledging || s->is_closing) {
+    if (s->is_acknowledging) {
         return;
     }
     AUTO_TPLIST rd_kafka_topic_partition_list_t *list =
@@ -60,4 +60,10 @@ void kafka_group_on_commit(rd_kafka_t *rk, rd_kafka_resp_err_t code,
     MUTEX_GUARD(&s->lock);
     s->is_acknowledging = false;
     kafka_group_send(s);
+}
+
+bool kafka_group_is_busy(struct kafka_source *s)
+{
+    MUTEX_GUARD(&s->lock);
+    return s->is_acknowledging;
 }

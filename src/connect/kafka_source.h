@@ -72,10 +72,12 @@ struct kafka_source {
     struct source base;
     uint32_t magic;
     char *query;
-    char *group;
     struct stop *stop;
     struct kafka_handle *handle;
     rd_kafka_t *rk; /* handle->rk */
+    /* Questions have connections of their own: a broker answers one request after the other, and
+     * a fetch that waits for records would keep a commit's verify waiting. */
+    rd_kafka_t *admin;
     rd_kafka_queue_t *queue;
 
     /* options, constant after open */
@@ -179,6 +181,8 @@ int kafka_error_hopeless(rd_kafka_resp_err_t code, const char *what, const char 
 void kafka_group_acknowledge(struct source *base, const int64_t *next_offsets, size_t count);
 void kafka_group_on_commit(rd_kafka_t *rk, rd_kafka_resp_err_t code,
                            rd_kafka_topic_partition_list_t *offsets, void *opaque);
+
+bool kafka_group_is_busy(struct kafka_source *s);
 
 /* kafka.c */
 void kafka_reach(struct kafka_source *s, struct source_partition *p, int64_t next_offset);

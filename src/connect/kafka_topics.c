@@ -471,7 +471,6 @@ int kafka_topics_verify(struct source *base, struct err *err)
 {
     struct kafka_source *s = kafka_source_of(base);
     AUTO_DESCRIPTIONS struct kafka_descriptions found = {0};
-    AUTO_ARENA struct arena arena = {0};
     struct kafka_names names = {0};
     struct kafka_names ids = {0};
     {

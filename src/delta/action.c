@@ -64,7 +64,7 @@ static struct str *strings_of(struct arena *arena, const struct json *object, co
         return NULL;
     }
     struct str *items = arena_new_array(arena, struct str, array->count);
-    json_foreach(it, array) {
+    json_foreach (it, array) {
         if (json_get_str(it, &items[*ret_count])) {
             (*ret_count)++;
         }
@@ -108,8 +108,9 @@ static int parse_metadata(struct arena *arena, const struct json *v, struct delt
         strings_of(arena, v, "partitionColumns", &m->partition_columns.count);
     const struct json *configuration = object_of(v, "configuration");
     if (configuration != NULL && configuration->count > 0) {
-        m->configuration.items = arena_new_array(arena, struct delta_property, configuration->count);
-        json_foreach(it, configuration) {
+        m->configuration.items =
+            arena_new_array(arena, struct delta_property, configuration->count);
+        json_foreach (it, configuration) {
             struct str value = STR_NULL;
             if (json_get_str(it, &value)) {
                 m->configuration.items[m->configuration.count++] =
@@ -163,8 +164,8 @@ static int parse_file(struct arena *arena, const struct json *v, struct delta_ac
     const char *name = action->kind == DELTA_ACTION_ADD      ? "add"
                        : action->kind == DELTA_ACTION_REMOVE ? "remove"
                                                              : "cdc";
-    const char *time = action->kind == DELTA_ACTION_REMOVE ? "deletionTimestamp"
-                                                           : "modificationTime";
+    const char *time =
+        action->kind == DELTA_ACTION_REMOVE ? "deletionTimestamp" : "modificationTime";
     f->path = text_of(v, "path");
     f->dv_id = STR("");
     f->stats = text_of(v, "stats");
@@ -237,7 +238,7 @@ static const struct {
 
 static const struct json *find_action(const struct json *root, enum delta_action_kind *ret_kind)
 {
-    json_foreach(member, root) {
+    json_foreach (member, root) {
         for (size_t i = 0; i < ARRAY_COUNT(action_names); i++) {
             if (member->kind == JSON_OBJECT && str_eq_c(member->name, action_names[i].name)) {
                 *ret_kind = action_names[i].kind;
@@ -457,7 +458,7 @@ static void write_map(struct json_writer *w, const char *name, const struct json
     }
     json_name(w, name);
     json_open_object(w);
-    json_foreach(it, object) {
+    json_foreach (it, object) {
         json_name_str(w, it->name);
         switch (it->kind) {
         case JSON_STRING:
@@ -573,8 +574,7 @@ void delta_action_copy_metadata(struct arena *arena, const struct delta_metadata
     ret_copy->configuration.items =
         count == 0 ? NULL : arena_new_array(arena, struct delta_property, count);
     for (size_t i = 0; i < count; i++) {
-        ret_copy->configuration.items[i].name =
-            copy_text(arena, from->configuration.items[i].name);
+        ret_copy->configuration.items[i].name = copy_text(arena, from->configuration.items[i].name);
         ret_copy->configuration.items[i].value =
             copy_text(arena, from->configuration.items[i].value);
     }

@@ -26,7 +26,7 @@ enum delta_action_kind {
 
 /* add, remove and cdc. Numbers that are not there are -1, strings have ptr NULL. */
 struct delta_action_file {
-    struct str path; /* as in the log */
+    struct str path;  /* as in the log */
     struct str dv_id; /* unique id of the deletion vector, empty = none */
     struct str stats;
     struct str clustering_provider;

@@ -39,7 +39,8 @@ static int64_t property_us(const struct delta_snapshot *snapshot, const char *na
     return text.ptr != NULL && str_to_duration_us(text, &us) ? us : otherwise_us;
 }
 
-/* ---- when -------------------------------------------------------------------------------------- */
+/* ---- when --------------------------------------------------------------------------------------
+ */
 
 bool delta_checkpoint_due(const struct delta_table *table)
 {
@@ -66,7 +67,8 @@ void delta_checkpoint_done(struct delta_table *table, int64_t version)
     }
 }
 
-/* ---- the rows that are not files ------------------------------------------------------------------ */
+/* ---- the rows that are not files
+ * ------------------------------------------------------------------ */
 
 static bool is_v2(const struct delta_snapshot *snapshot)
 {
@@ -118,8 +120,8 @@ static const struct {
      "STRUCT(minReaderVersion INTEGER, minWriterVersion INTEGER, readerFeatures VARCHAR[], "
      "writerFeatures VARCHAR[])",
      false},
-    {"domainMetadata",
-     "STRUCT(\"domain\" VARCHAR, \"configuration\" VARCHAR, removed BOOLEAN)", false},
+    {"domainMetadata", "STRUCT(\"domain\" VARCHAR, \"configuration\" VARCHAR, removed BOOLEAN)",
+     false},
     {"checkpointMetadata", "STRUCT(\"version\" BIGINT, tags " DELTA_LOAD_MAP ")", true},
 };
 
@@ -153,7 +155,8 @@ static void add_head_from(struct str path, bool v2, size_t bytes, struct buf *sq
     buf_add_c(sql, "})");
 }
 
-/* ---- writing ---------------------------------------------------------------------------------------- */
+/* ---- writing
+ * ---------------------------------------------------------------------------------------- */
 
 struct checkpoint_counts {
     int64_t actions;

@@ -30,6 +30,8 @@
  *      this N is unknown; else the error says that the outcome is unknown.
  *  (6) We never commit on a log that we have not looked at for longer than half
  *      its retention: N.json might have been there and been cleaned away.
+ *      The same holds between two puts of one commit: absence means nothing then,
+ *      and the outcome stays unknown.
  *  (7) version, readVersion and inCommitTimestamp are made anew for each N; the
  *      txnId stays: it names the logical transaction.
  *  (8) After the commit nothing can make it fail.
@@ -47,7 +49,8 @@ enum {
 #define COMMIT_RETENTION_US    ((int64_t)30 * 24 * 3600 * 1000000)
 #define COMMIT_OUTCOME_UNKNOWN "the outcome of the commit is unknown"
 
-/* ---- the body ------------------------------------------------------------------------------------ */
+/* ---- the body
+ * ------------------------------------------------------------------------------------ */
 
 /* Member `name` with JSON object text, compact: a line break in it would end our line. */
 static int write_object(struct json_writer *w, const char *name, struct str text, struct err *err)
@@ -66,7 +69,7 @@ static int write_object(struct json_writer *w, const char *name, struct str text
         json_raw(w, buf_str(&compact));
         return 0;
     }
-    json_foreach(it, root) {
+    json_foreach (it, root) {
         buf_reset(&compact);
         json_print(it, &compact);
         json_name_str(w, it->name);
@@ -174,7 +177,8 @@ static int print_body(const struct delta_table *table, const struct delta_change
     return buf_check(out, "the commit", err);
 }
 
-/* ---- settling one version ------------------------------------------------------------------------- */
+/* ---- settling one version
+ * ------------------------------------------------------------------------- */
 
 /* Half to all of a pause that doubles with each attempt. */
 static void pause_before(struct delta_table *table, int attempt, int64_t most_us)
@@ -227,6 +231,19 @@ static int look_at(struct delta_table *table, struct str key, struct str body, s
     return COMMIT_FOREIGN;
 }
 
+static bool look_is_old(const struct delta_table *table)
+{
+    const struct delta_snapshot *snapshot = &table->state.snapshot;
+    int64_t retention_us = COMMIT_RETENTION_US;
+    struct str text = delta_property(snapshot, "delta.logRetentionDuration");
+    if (text.ptr == NULL || !str_to_duration_us(text, &retention_us)) {
+        retention_us = COMMIT_RETENTION_US;
+    }
+    int64_t limit_us =
+        retention_us / 2 < COMMIT_LOOK_MAX_US ? retention_us / 2 : COMMIT_LOOK_MAX_US;
+    return clock_boot_us() - snapshot->refreshed_boot_us > limit_us;
+}
+
 /* COMMIT_OURS or COMMIT_FOREIGN: version N is settled. */
 static int settle(struct delta_table *table, struct str key, struct str body, struct err *err)
 {
@@ -261,15 +278,22 @@ static int settle(struct delta_table *table, struct str key, struct str body, st
                            "the store says that \"%.*s\" exists, but there is nothing to read",
                            STR_FMT(key));
         }
+        if (look_is_old(table)) {
+            return err_set_retry(err,
+                                 COMMIT_OUTCOME_UNKNOWN ": \"%.*s\" may have been there and been "
+                                                        "cleaned away",
+                                 STR_FMT(key));
+        }
         pause_before(table, attempt, COMMIT_PAUSE_MAX_US);
     }
 }
 
-/* ---- the commit -------------------------------------------------------------------------------------- */
+/* ---- the commit
+ * -------------------------------------------------------------------------------------- */
 
 /* What we wrote goes into the snapshot by the way of everybody's commits. */
 static void take_ours(struct delta_table *table, const struct delta_change *change, struct str key,
-                      struct str body)
+                      struct str body, int64_t sent_us)
 {
     struct err err;
     struct delta_snapshot *snapshot = &table->state.snapshot;
@@ -279,21 +303,9 @@ static void take_ours(struct delta_table *table, const struct delta_change *chan
     rc = delta_state_apply_commit(&table->state, &commit, &err);
     assert(rc >= 0);
     (void)rc;
-    snapshot->refreshed_mono_us = clock_mono_us();
+    snapshot->refreshed_boot_us = sent_us; /* not now: the answer may be a month old */
     delta_conflict_own(&table->conflict, change);
     table->counters.commits++;
-}
-
-static bool look_is_old(const struct delta_table *table)
-{
-    const struct delta_snapshot *snapshot = &table->state.snapshot;
-    int64_t retention_us = COMMIT_RETENTION_US;
-    struct str text = delta_property(snapshot, "delta.logRetentionDuration");
-    if (text.ptr == NULL || !str_to_duration_us(text, &retention_us)) {
-        retention_us = COMMIT_RETENTION_US;
-    }
-    int64_t limit_us = retention_us / 2 < COMMIT_LOOK_MAX_US ? retention_us / 2 : COMMIT_LOOK_MAX_US;
-    return clock_mono_us() - snapshot->refreshed_mono_us > limit_us;
 }
 
 /* The table as it will be must be one that we may append to. */
@@ -354,8 +366,9 @@ static int commit_change(struct delta_table *table, const struct delta_change *c
         char room[DELTA_LOG_KEY_BYTES];
         struct str key = delta_log_commit_key(room, snapshot->version + 1);
         TRY(print_body(table, change, txn_id, &body, err));
+        int64_t sent_us = clock_boot_us();
         if (TRY(settle(table, key, buf_str(&body), err)) == COMMIT_OURS) {
-            take_ours(table, change, key, buf_str(&body));
+            take_ours(table, change, key, buf_str(&body), sent_us);
             *ret_version = snapshot->version;
             return DELTA_COMMITTED;
         }

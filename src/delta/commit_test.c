@@ -8,10 +8,10 @@
 /* What goes wrong, when. */
 struct plan {
     enum store_fault fault;
-    int at;       /* the operation to fail, from 1; 0 = none */
-    int ops;      /* seen so far */
-    bool armed;   /* count and fail */
-    int rivals;   /* foreign commits still to be slipped in before our puts */
+    int at;     /* the operation to fail, from 1; 0 = none */
+    int ops;    /* seen so far */
+    bool armed; /* count and fail */
+    int rivals; /* foreign commits still to be slipped in before our puts */
     const char *rival_lines;
     struct store *beside; /* the same objects */
     int put_count;
@@ -62,7 +62,8 @@ static void scene_open(struct scene *scene)
     scene->plan.beside = scene->beside;
     scene->plan.rival_lines = TEST_FOREIGN_APPEND;
     test_make_table(scene->beside);
-    scene->table = test_open(store_faulty_open(store_memory_open(name), on_operation, &scene->plan));
+    scene->table =
+        test_open(store_faulty_open(store_memory_open(name), on_operation, &scene->plan));
     scene->plan.armed = true;
 }
 
@@ -81,7 +82,8 @@ static void a_commit_is_read_back_by_everybody(void **state)
     struct err err;
     int64_t version = -1;
     SCENE(s);
-    assert_int_equal(OK(test_append(s.table, "a b/é.parquet", 41, &version, &err)), DELTA_COMMITTED);
+    assert_int_equal(OK(test_append(s.table, "a b/é.parquet", 41, &version, &err)),
+                     DELTA_COMMITTED);
     assert_int_equal(version, 1);
     assert_int_equal(delta_snapshot(s.table)->version, 1);
     assert_int_equal(test_count_adds(s.beside, "a%20b/%C3%A9.parquet"), 1);
@@ -205,7 +207,8 @@ static void a_refusal_after_a_lost_put_says_that_the_outcome_is_unknown(void **s
     test_make_table(inner);
     AUTO_DELTA struct delta_table *table =
         test_open(store_faulty_open(inner, lose_then_refuse, &puts));
-    FAILS(test_append(table, "x", 1, &version, &err), ERR_CONFIG, "outcome of the commit is unknown");
+    FAILS(test_append(table, "x", 1, &version, &err), ERR_CONFIG,
+          "outcome of the commit is unknown");
     assert_int_equal(puts, 2);
 }
 
@@ -216,8 +219,8 @@ static void foreign_appends_are_passed(void **state)
     int64_t version = -1;
     SCENE(s);
     test_put_commit(s.beside, 1, TEST_FOREIGN_APPEND);
-    test_put_commit(s.beside, 2, TEST_FOREIGN_APPEND
-                    "{\"txn\":{\"appId\":\"somebody\",\"version\":3}}\n");
+    test_put_commit(s.beside, 2,
+                    TEST_FOREIGN_APPEND "{\"txn\":{\"appId\":\"somebody\",\"version\":3}}\n");
     test_put_commit(s.beside, 3, "{\"remove\":{\"path\":\"y\",\"dataChange\":false}}\n");
     assert_int_equal(OK(test_append(s.table, "x", 1, &version, &err)), DELTA_COMMITTED);
     assert_int_equal(version, 4);
@@ -290,8 +293,7 @@ static void new_metadata_makes_us_plan_again(void **state)
     test_put_commit(s.beside, 1, TEST_METADATA_OF("t-1", "\"delta.checkpointInterval\":\"3\""));
     assert_int_equal(OK(test_append(s.table, "x", 1, &version, &err)), DELTA_SCHEMA_CHANGED);
     assert_int_equal(delta_snapshot(s.table)->version, 1);
-    assert_true(
-        str_eq_c(delta_property(delta_snapshot(s.table), "delta.checkpointInterval"), "3"));
+    assert_true(str_eq_c(delta_property(delta_snapshot(s.table), "delta.checkpointInterval"), "3"));
     assert_int_equal(OK(test_append(s.table, "x", 1, &version, &err)), DELTA_COMMITTED);
     assert_int_equal(test_count_adds(s.beside, "x"), 1);
 }
@@ -341,7 +343,7 @@ static void an_old_look_at_the_log_is_renewed_before_the_commit(void **state)
     struct err err;
     int64_t version = -1;
     SCENE(s);
-    s.table->state.snapshot.refreshed_mono_us -= (int64_t)11 * 60 * 1000000;
+    s.table->state.snapshot.refreshed_boot_us -= (int64_t)11 * 60 * 1000000;
     test_put_commit(s.beside, 1, TEST_FOREIGN_APPEND);
     assert_int_equal(OK(test_append(s.table, "x", 1, &version, &err)), DELTA_COMMITTED);
     assert_int_equal(version, 2);
@@ -359,7 +361,7 @@ static void a_short_retention_shortens_the_look(void **state)
                     TEST_METADATA_OF("t-1", "\"delta.logRetentionDuration\":"
                                             "\"interval 2 minutes\""));
     OK(delta_refresh(s.table, &err));
-    s.table->state.snapshot.refreshed_mono_us -= (int64_t)61 * 1000000;
+    s.table->state.snapshot.refreshed_boot_us -= (int64_t)61 * 1000000;
     s.plan.ops = 0;
     OK(test_append(s.table, "x", 1, &version, &err));
     assert_int_equal(s.plan.ops, 2); /* a look, then the commit */
@@ -394,8 +396,7 @@ static void in_commit_timestamps_never_go_back(void **state)
     OK(delta_refresh(s.table, &err));
     OK(test_append(s.table, "x", 1, &version, &err));
     assert_int_equal(delta_snapshot(s.table)->in_commit_timestamp_ms, 100000000000000);
-    test_put_commit(s.beside, 3,
-                    "{\"commitInfo\":{\"inCommitTimestamp\":100000000000007}}\n");
+    test_put_commit(s.beside, 3, "{\"commitInfo\":{\"inCommitTimestamp\":100000000000007}}\n");
     OK(test_append(s.table, "y", 2, &version, &err));
     assert_int_equal(version, 4);
     assert_int_equal(delta_snapshot(s.table)->in_commit_timestamp_ms, 100000000000008);
@@ -427,7 +428,8 @@ static void a_new_table_is_created_once(void **state)
     assert_true(str_eq_c(delta_snapshot(two)->metadata.partition_columns.items[0], "day"));
 }
 
-/* ---- faults at every place ---------------------------------------------------------------------- */
+/* ---- faults at every place ----------------------------------------------------------------------
+ */
 
 /* The change is there once, or not and an error said so. */
 static void check_once(struct scene *s, int rc, const struct err *err, const char *what)
@@ -470,7 +472,8 @@ static void every_operation_may_fail_in_every_way(void **state)
                 struct err err = {.msg = ""};
                 int64_t version = -1;
                 char what[64];
-                (void)snprintf(what, sizeof(what), "fault %zu rivals %d operation %d", f, rivals, at);
+                (void)snprintf(what, sizeof(what), "fault %zu rivals %d operation %d", f, rivals,
+                               at);
                 s.plan.fault = faults[f];
                 s.plan.at = at;
                 s.plan.rivals = rivals;

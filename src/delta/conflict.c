@@ -113,7 +113,7 @@ static void compare_txn(struct delta_conflict *conflict, struct str app_id,
 void delta_conflict_see_jump(struct delta_conflict *conflict, const struct delta_snapshot *before,
                              const struct delta_snapshot *after)
 {
-    vec_foreach(struct str, app_id, &conflict->own) {
+    vec_foreach (struct str, app_id, &conflict->own) {
         compare_txn(conflict, *app_id, before, after);
     }
     if (conflict->change != NULL) {

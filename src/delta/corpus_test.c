@@ -39,7 +39,8 @@ static struct {
     VEC(struct fact) facts;
 } corpus;
 
-/* ---- the README --------------------------------------------------------------------------------- */
+/* ---- the README ---------------------------------------------------------------------------------
+ */
 
 static struct str after(struct str field, const char *prefix)
 {
@@ -122,10 +123,10 @@ static int unpack(void **state)
         return 0;
     }
     assert_return_code(fs_make_temp_dir("/tmp", "delta-corpus", &corpus.dir, &err), 0);
-    AUTO_FREE char *command =
-        mem_printf("cd '%s' && for a in delta-tables format-corpora; do zstd -dcq '%s'/$a.tar.zst | "
-                   "tar -x || exit 1; done",
-                   corpus.dir, corpus.data);
+    AUTO_FREE char *command = mem_printf(
+        "cd '%s' && for a in delta-tables format-corpora; do zstd -dcq '%s'/$a.tar.zst | "
+        "tar -x || exit 1; done",
+        corpus.dir, corpus.data);
     assert_int_equal(system(command), 0);
     assert_return_code(fs_read_file(readme, &corpus.readme, &err), 0);
     parse_readme();
@@ -158,7 +159,8 @@ static bool has_data(void)
     return corpus.dir != NULL;
 }
 
-/* ---- comparing ------------------------------------------------------------------------------------ */
+/* ---- comparing
+ * ------------------------------------------------------------------------------------ */
 
 static struct store *open_store(const char *path)
 {
@@ -211,7 +213,7 @@ static void check_txns(const struct fact *fact, const struct delta_snapshot *sna
     if (fact->txns.len > 0) {
         assert_return_code(json_parse(&arena, fact->txns, &root, &err), 0);
         count = root->count;
-        json_foreach(it, root) {
+        json_foreach (it, root) {
             int64_t version = -1;
             const struct delta_txn *txn = delta_find_txn(snapshot, it->name);
             assert_true(json_get_i64(it, &version));
@@ -258,9 +260,8 @@ static int64_t count_live(struct store *store, struct str path, int64_t *ret_wit
     int64_t count = -1;
     if (delta_replay_open(&replay, store, corpus.db, spool(), -1, &err) < 0 ||
         delta_replay_views(&replay, INT64_MAX, &err) < 0 ||
-        sql_query(replay.conn,
-                  "SELECT count(*)::VARCHAR, count(\"add\".stats)::VARCHAR FROM live", &rows,
-                  &err) < 0 ||
+        sql_query(replay.conn, "SELECT count(*)::VARCHAR, count(\"add\".stats)::VARCHAR FROM live",
+                  &rows, &err) < 0 ||
         sql_rows_next(rows, cells, &err) != 1) {
         fail_msg("%.*s: %s", STR_FMT(path), err.msg);
     }
@@ -304,7 +305,7 @@ static void every_table_opens_as_others_say(void **state)
         return;
     }
     size_t compared = 0;
-    vec_foreach(struct fact, fact, &corpus.facts) {
+    vec_foreach (struct fact, fact, &corpus.facts) {
         char *path = table_path(fact->path);
         AUTO_DELTA struct delta_table *table = open_table(path);
         check_snapshot(fact, delta_snapshot(table), fact->version, 0);
@@ -337,7 +338,8 @@ static void every_table_opens_as_others_say(void **state)
     assert_true(compared > 90);
 }
 
-/* ---- refusals ------------------------------------------------------------------------------------ */
+/* ---- refusals
+ * ------------------------------------------------------------------------------------ */
 
 static const struct {
     const char *path;
@@ -347,6 +349,18 @@ static const struct {
     {"kernel-java/catalog-owned-preview", "catalogManaged", "catalogManaged"},
     {"kernel-rs/table-with-geo", "geospatial", "geospatial"},
     {"kernel-rs/void-column", "void", "void"},
+    {"kernel-rs/unshredded-variant", "variantType-preview", "variantType-preview"},
+    {"spark/variant-stats-no-checkpoint", "variant", "variant"},
+    {"kernel-rs/cdf-column-mapping-id-mode", "columnMapping", "columnMapping"},
+    {"kernel-rs/partition_cm/name", "columnMapping", "columnMapping"},
+    {"spark/table-with-dv-small", "columnMapping", "columnMapping"},
+    {"kernel-rs/crc-full", "rowTracking", NULL},
+    {"kernel-rs/partitioned_with_materialize_feature", "materializePartitionColumns", NULL},
+    {"kernel-rs/type-widening", "typeWidening-preview", NULL},
+    {"spark/dbr_8_1_generated_columns", "generatedColumns", NULL},
+    {"spark/identity_test_written_by_version_5", NULL, NULL},
+    {"kernel-rs/partition_cm/none", NULL, NULL},
+    {"spark/dbr_8_0_non_generated_columns", NULL, NULL},
 };
 
 static void tables_that_we_cannot_honour_are_refused_by_name(void **state)
@@ -374,12 +388,13 @@ static void tables_that_we_cannot_honour_are_refused_by_name(void **state)
     }
 }
 
-/* ---- broken logs ------------------------------------------------------------------------------------ */
+/* ---- broken logs
+ * ------------------------------------------------------------------------------------ */
 
 /*
- * What is wrong: nothing (a), a gap before the checkpoint (b), after it (c), commits that go through
- * a catalog (d, e, f, h, i), a jump to a complete checkpoint of a far version (g: legal, the log
- * before a checkpoint may have gone).
+ * What is wrong: nothing (a), a gap before the checkpoint (b), after it (c), commits that go
+ * through a catalog (d, e, f, h, i), a jump to a complete checkpoint of a far version (g: legal,
+ * the log before a checkpoint may have gone).
  */
 static const struct {
     const char *name;
@@ -406,8 +421,8 @@ static void broken_logs_are_told_or_survived(void **state)
     }
     for (size_t i = 0; i < ARRAY_COUNT(broken_logs); i++) {
         AUTO_FREE char *path =
-            mem_printf("%s/formats/delta-broken-logs/crates/core/tests/data_err_logs/%s", corpus.dir,
-                       broken_logs[i].name);
+            mem_printf("%s/formats/delta-broken-logs/crates/core/tests/data_err_logs/%s",
+                       corpus.dir, broken_logs[i].name);
         struct delta_options options = {.db = corpus.db, .spool = spool()};
         struct store *store = open_store(path);
         AUTO_DELTA struct delta_table *table = NULL;
@@ -425,7 +440,8 @@ static void broken_logs_are_told_or_survived(void **state)
     }
 }
 
-/* ---- append, checkpoint, open again ---------------------------------------------------------------- */
+/* ---- append, checkpoint, open again
+ * ---------------------------------------------------------------- */
 
 static void append_one(struct delta_table *table, struct str path)
 {
@@ -488,7 +504,7 @@ static void our_checkpoint_says_what_the_log_said(void **state)
         return;
     }
     size_t appended = 0;
-    vec_foreach(struct fact, fact, &corpus.facts) {
+    vec_foreach (struct fact, fact, &corpus.facts) {
         struct err err;
         char *path = table_path(fact->path);
         AUTO_DELTA struct delta_table *table = open_table(path);
@@ -508,9 +524,9 @@ static void our_checkpoint_says_what_the_log_said(void **state)
             fail_msg("%.*s: %s", STR_FMT(fact->path), err.msg);
         }
         delta_checkpoint_done(table, version);
-        AUTO_FREE char *command =
-            mem_printf("find '%s/_delta_log' -name '*.json' -not -name '%020" PRId64 ".json' -delete",
-                       path, version);
+        AUTO_FREE char *command = mem_printf(
+            "find '%s/_delta_log' -name '*.json' -not -name '%020" PRId64 ".json' -delete", path,
+            version);
         assert_int_equal(system(command), 0);
         AUTO_DELTA struct delta_table *again = open_table(path);
         assert_int_equal(delta_snapshot(again)->checkpoint_version, version);

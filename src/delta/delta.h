@@ -50,7 +50,7 @@ struct delta_snapshot {
     VEC(struct delta_txn) txns;     /* newest of each app id, sorted by it */
     int64_t checkpoint_version;     /* of the newest checkpoint; -1 = none */
     int64_t in_commit_timestamp_ms; /* of `version`, when the feature is on */
-    int64_t refreshed_mono_us;      /* when the log was last looked at */
+    int64_t refreshed_boot_us;      /* clock_boot_us when the log was last looked at */
     /* The newest commit that is not an append (overwrite, RESTORE, CREATE OR REPLACE); -1. */
     int64_t replaced_version;
     struct str replaced_operation;

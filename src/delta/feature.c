@@ -35,7 +35,8 @@ bool delta_feature_property_is(const struct delta_metadata *metadata, const char
     return str_eq_nocase_c(delta_feature_property(metadata, name), value);
 }
 
-/* ---- what shows that a feature is in use ------------------------------------------------------ */
+/* ---- what shows that a feature is in use ------------------------------------------------------
+ */
 
 static bool uses_invariants(const struct delta_metadata *m)
 {
@@ -198,8 +199,7 @@ const struct delta_feature delta_features[] = {
     {"catalogOwned-preview", true, 0, 0, NO, NO, NULL, NULL, "its commits go through a catalog"},
     {"coordinatedCommits-preview", false, 0, 0, NO, NO, NULL, NULL,
      "its commits go through a coordinator"},
-    {"managedCommits-dev", false, 0, 0, NO, NO, NULL, NULL,
-     "its commits go through a coordinator"},
+    {"managedCommits-dev", false, 0, 0, NO, NO, NULL, NULL, "its commits go through a coordinator"},
 };
 const size_t delta_feature_count = ARRAY_COUNT(delta_features);
 
@@ -244,14 +244,14 @@ bool delta_feature_has_timestamps(const struct delta_protocol *protocol,
                                         delta_feature_is_on(protocol, "inCommitTimestamp-preview"));
 }
 
-/* ---- checks ----------------------------------------------------------------------------------- */
+/* ---- checks -----------------------------------------------------------------------------------
+ */
 
 static bool can(enum delta_feature_ability ability, const struct delta_feature *feature,
                 const struct delta_metadata *metadata)
 {
-    return ability == DELTA_FEATURE_YES ||
-           (ability == DELTA_FEATURE_UNLESS_USED && feature->in_use != NULL &&
-            !feature->in_use(metadata));
+    return ability == DELTA_FEATURE_YES || (ability == DELTA_FEATURE_UNLESS_USED &&
+                                            feature->in_use != NULL && !feature->in_use(metadata));
 }
 
 static int check_listed(const struct str *names, size_t count, bool append,

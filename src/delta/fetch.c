@@ -48,7 +48,8 @@ static int fetch_one(struct store *store, int64_t version, struct buf *body, str
         return err_wrap(err, "read \"%.*s\"", STR_FMT(key));
     }
     if (rc == STORE_ABSENT) {
-        return err_set(err, ERR_CORRUPT, "\"%.*s\" is missing from the log", STR_FMT(key));
+        /* It was listed: cleaned away since, as after a long sleep. Who looks again, knows. */
+        return err_set_retry(err, "\"%.*s\" is missing from the log", STR_FMT(key));
     }
     return 0;
 }

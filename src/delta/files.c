@@ -78,12 +78,13 @@ int delta_files(struct store *store, struct sql_db *db, const char *spool, int64
     if (replay.state.snapshot.version >= 0) {
         TRY(delta_check_read(&replay.state.snapshot, err));
         TRY(delta_replay_views(&replay, INT64_MAX, err));
-        TRY(sql_query(replay.conn,
-                      "SELECT \"add\".path, \"add\".size::VARCHAR, \"add\".modificationTime::VARCHAR, "
-                      "to_json(\"add\".partitionValues)::VARCHAR, \"add\".stats, "
-                      "CASE WHEN \"add\".deletionVector IS NULL THEN NULL ELSE "
-                      "to_json(\"add\".deletionVector)::VARCHAR END FROM live ORDER BY 1",
-                      &rows, err));
+        TRY(sql_query(
+            replay.conn,
+            "SELECT \"add\".path, \"add\".size::VARCHAR, \"add\".modificationTime::VARCHAR, "
+            "to_json(\"add\".partitionValues)::VARCHAR, \"add\".stats, "
+            "CASE WHEN \"add\".deletionVector IS NULL THEN NULL ELSE "
+            "to_json(\"add\".deletionVector)::VARCHAR END FROM live ORDER BY 1",
+            &rows, err));
         while (TRY(sql_rows_next(rows, cells, err)) == 1) {
             TRY(give_file(cells, on_file, user, err));
         }

@@ -27,7 +27,7 @@ static int history_of(struct store *store, int64_t version, delta_history_fn on_
     }
     TRY(delta_log_parse(key, buf_str(&body), &commit, NULL, NULL, err));
     buf_add_c(&text, "{}");
-    vec_foreach(struct delta_action, action, &commit.actions) {
+    vec_foreach (struct delta_action, action, &commit.actions) {
         if (action->kind == DELTA_ACTION_COMMIT_INFO) {
             buf_reset(&text);
             json_print(action->info.tree, &text);

@@ -25,7 +25,8 @@
  */
 enum { LOAD_PIECE_BYTES = 8 << 20 };
 
-/* ---- copying ---------------------------------------------------------------------------------- */
+/* ---- copying ----------------------------------------------------------------------------------
+ */
 
 static int copy_pieces(struct store *store, struct str key, const char *path, struct err *err)
 {
@@ -70,7 +71,8 @@ static int bring(struct delta_load *load, const char *spool, struct str key, str
     return copy_pieces(load->store, key, ret_path->ptr, err);
 }
 
-/* ---- looking at the schema ----------------------------------------------------------------------- */
+/* ---- looking at the schema
+ * ----------------------------------------------------------------------- */
 
 /* DuckDB's complaints about a broken file come with several codes. */
 static int not_parquet(struct str key, struct err *err)
@@ -181,7 +183,7 @@ int delta_load_open(struct delta_load *load, struct store *store, struct sql_con
 
 void delta_load_done(struct delta_load *load)
 {
-    vec_foreach(struct delta_load_file, file, &load->files) {
+    vec_foreach (struct delta_load_file, file, &load->files) {
         vec_done(&file->columns);
     }
     vec_done(&load->files);
@@ -195,8 +197,7 @@ void delta_load_done(struct delta_load *load)
     }
 }
 
-int delta_load_sidecar(struct delta_load *load, const char *spool, struct str path,
-                       struct err *err)
+int delta_load_sidecar(struct delta_load *load, const char *spool, struct str path, struct err *err)
 {
     struct uri_parts parts;
     uri_split(path, &parts);
@@ -215,7 +216,8 @@ int delta_load_sidecar(struct delta_load *load, const char *spool, struct str pa
     return add_file(load, spool, buf_str(&key), err);
 }
 
-/* ---- actions that are not on files ------------------------------------------------------------------ */
+/* ---- actions that are not on files
+ * ------------------------------------------------------------------ */
 
 static const struct {
     const char *name;
@@ -240,8 +242,8 @@ static bool has_column(const struct delta_load_file *file, const char *top, cons
     return false;
 }
 
-static int actions_of_query(struct delta_load *load, const char *sql, delta_load_action_fn on_action,
-                            void *user, struct err *err)
+static int actions_of_query(struct delta_load *load, const char *sql,
+                            delta_load_action_fn on_action, void *user, struct err *err)
 {
     AUTO_SQL_ROWS struct sql_rows *rows = NULL;
     AUTO_ARENA struct arena arena = {0};
@@ -283,7 +285,7 @@ int delta_load_actions(struct delta_load *load, delta_load_action_fn on_action, 
     if (load->json.len > 0 || load->files.count == 0) {
         AUTO_COMMIT struct delta_log_commit commit = {0};
         TRY(delta_log_parse(load->json_key, buf_str(&load->json), &commit, NULL, NULL, err));
-        vec_foreach(struct delta_action, action, &commit.actions) {
+        vec_foreach (struct delta_action, action, &commit.actions) {
             TRY(on_action(user, action, err));
         }
         return 0;

@@ -10,17 +10,17 @@
  * Owns the copies below the spool; a local store's files are read where they are.
  */
 struct delta_load_file {
-    struct str path; /* local */
+    struct str path;         /* local */
     VEC(struct str) columns; /* names from the root on, joined by DELTA_LOAD_SEP */
     int64_t row_count;
 };
 #define DELTA_LOAD_SEP "\x1f"
 
 struct delta_load {
-    struct store *store;    /* borrows */
-    struct sql_conn *conn;  /* borrows */
+    struct store *store;   /* borrows */
+    struct sql_conn *conn; /* borrows */
     struct arena arena;
-    char *dir; /* of copies; NULL = none made */
+    char *dir;                         /* of copies; NULL = none made */
     VEC(struct delta_load_file) files; /* Parquet */
     struct buf json;                   /* body of a V2 JSON checkpoint */
     struct str json_key;
@@ -37,8 +37,7 @@ void delta_load_done(struct delta_load *load);
 #define AUTO_LOAD AUTO(delta_load_done)
 
 /* The actions that are not on files, sidecars among them. */
-typedef int (*delta_load_action_fn)(void *user, const struct delta_action *action,
-                                    struct err *err);
+typedef int (*delta_load_action_fn)(void *user, const struct delta_action *action, struct err *err);
 int delta_load_actions(struct delta_load *load, delta_load_action_fn on_action, void *user,
                        struct err *err);
 /* One more file of the checkpoint: the path of a sidecar action. */

@@ -32,7 +32,8 @@ static bool has_field(const struct delta_load_file *file, const char *action, co
     return has(file, path.ptr, path.len);
 }
 
-/* ---- stats_parsed to text -------------------------------------------------------------------------- */
+/* ---- stats_parsed to text
+ * -------------------------------------------------------------------------- */
 
 struct stats_walk {
     const struct delta_load_file *file;
@@ -44,10 +45,11 @@ struct stats_walk {
 
 static void walk_leaf(struct stats_walk *walk, const struct type *type)
 {
-    bool is_time = !walk->is_count &&
-                   (type->kind == TYPE_TIMESTAMP || type->kind == TYPE_TIMESTAMP_NTZ);
+    bool is_time =
+        !walk->is_count && (type->kind == TYPE_TIMESTAMP || type->kind == TYPE_TIMESTAMP_NTZ);
     if (is_time) {
-        buf_printf(walk->sql, "strftime(make_timestamp(epoch_us(%.*s)), '%%Y-%%m-%%dT%%H:%%M:%%S.%%g%s')",
+        buf_printf(walk->sql,
+                   "strftime(make_timestamp(epoch_us(%.*s)), '%%Y-%%m-%%dT%%H:%%M:%%S.%%g%s')",
                    STR_FMT(buf_str(&walk->value)), type->kind == TYPE_TIMESTAMP ? "Z" : "");
     } else {
         buf_add_str(walk->sql, buf_str(&walk->value));
@@ -121,7 +123,8 @@ static void add_parsed_stats(const struct delta_load_file *file, const struct ty
     buf_add_c(sql, "})::VARCHAR END");
 }
 
-/* ---- the SELECT --------------------------------------------------------------------------------------- */
+/* ---- the SELECT
+ * --------------------------------------------------------------------------------------- */
 
 struct select_field {
     const char *name;
@@ -183,7 +186,8 @@ static void add_action(const struct delta_load_file *file, const struct type *sc
         const char *name = fields[i].name;
         bool is_stats = strcmp(name, "stats") == 0;
         bool there = has_field(file, action, name);
-        bool parsed = is_stats && has_field(file, "add", "stats_parsed" DELTA_LOAD_SEP "numRecords");
+        bool parsed =
+            is_stats && has_field(file, "add", "stats_parsed" DELTA_LOAD_SEP "numRecords");
         buf_printf(sql, "%s'%s': ", i == 0 ? "" : ", ", name);
         if (parsed && there) {
             buf_add_c(sql, "coalesce(\"add\".stats, ");

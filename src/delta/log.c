@@ -133,7 +133,7 @@ static struct store_entry copy_entry(struct arena *arena, const struct store_ent
 /* Complete sets become checkpoints. */
 static void flush_parts(struct log_lister *lister)
 {
-    vec_foreach(struct log_parts, set, &lister->parts) {
+    vec_foreach (struct log_parts, set, &lister->parts) {
         if (set->seen == set->checkpoint.file_count) {
             *vec_push(&lister->list->checkpoints) = set->checkpoint;
         }
@@ -146,7 +146,7 @@ static void add_part(struct log_lister *lister, const struct delta_log_name *nam
 {
     struct arena *arena = &lister->list->arena;
     struct log_parts *set = NULL;
-    vec_foreach(struct log_parts, it, &lister->parts) {
+    vec_foreach (struct log_parts, it, &lister->parts) {
         if (it->checkpoint.file_count == name->parts) {
             set = it;
         }
@@ -257,7 +257,8 @@ int delta_log_read_hint(struct store *store, int64_t *ret_version, int64_t *ret_
     return 1;
 }
 
-/* ---- commits ---------------------------------------------------------------------------------- */
+/* ---- commits ----------------------------------------------------------------------------------
+ */
 
 void delta_log_commit_done(struct delta_log_commit *commit)
 {

@@ -43,7 +43,7 @@ struct delta_log_checkpoint {
 
 struct delta_log_list {
     struct arena arena;
-    VEC(int64_t) commits;                          /* ascending */
+    VEC(int64_t) commits;                         /* ascending */
     VEC(struct delta_log_checkpoint) checkpoints; /* complete ones, ascending */
 };
 
@@ -80,7 +80,7 @@ int delta_log_parse(struct str key, struct str body, struct delta_log_commit *co
 
 /*
  * Reads the commits first…last in order, several at a time, and calls on_commit for each.
- * ERR_CORRUPT when one is not there.
+ * ERR_IO with retry when one is not there: they are to be listed ones.
  */
 typedef int (*delta_log_commit_fn)(void *user, const struct delta_log_commit *commit,
                                    struct err *err);

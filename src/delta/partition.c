@@ -208,7 +208,8 @@ int delta_partition_check(const struct type *row_type, const struct str *names, 
     for (size_t i = 0; i < count; i++) {
         ptrdiff_t at = type_find_field_nocase(row_type, names[i]);
         if (at < 0) {
-            return err_set(err, ERR_CONFIG, "partition column \"%.*s\" is not a column of the query",
+            return err_set(err, ERR_CONFIG,
+                           "partition column \"%.*s\" is not a column of the query",
                            STR_FMT(names[i]));
         }
         if (type_is_nested(row_type->fields[at].type)) {
@@ -223,7 +224,8 @@ int delta_partition_check(const struct type *row_type, const struct str *names, 
         }
     }
     if (count > 0 && count >= row_type->field_count) {
-        return err_set(err, ERR_CONFIG, "all columns are partition columns; at least one must not be");
+        return err_set(err, ERR_CONFIG,
+                       "all columns are partition columns; at least one must not be");
     }
     return 0;
 }

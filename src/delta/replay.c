@@ -119,7 +119,8 @@ static int write_tail(struct delta_replay *replay, struct store *store, struct e
     }
     writer.fd = fd;
     int rc = 0;
-    int64_t first = replay->segment.checkpoint == NULL ? 0 : replay->segment.checkpoint->version + 1;
+    int64_t first =
+        replay->segment.checkpoint == NULL ? 0 : replay->segment.checkpoint->version + 1;
     if (replay->load.json.len > 0) {
         AUTO_COMMIT struct delta_log_commit base = {0};
         rc = delta_log_parse(replay->load.json_key, buf_str(&replay->load.json), &base,
@@ -201,8 +202,8 @@ static void add_newest(const struct delta_replay *replay, struct buf *sql)
     }
     AUTO_BUF struct buf base = {0};
     if (delta_load_select(&replay->load, replay->state.snapshot.metadata.schema, &base)) {
-        buf_printf(sql, "%sSELECT b.\"add\", b.\"remove\" FROM (%.*s) b", has_tail ? " UNION ALL " : "",
-                   STR_FMT(buf_str(&base)));
+        buf_printf(sql, "%sSELECT b.\"add\", b.\"remove\" FROM (%.*s) b",
+                   has_tail ? " UNION ALL " : "", STR_FMT(buf_str(&base)));
         buf_add_c(sql, has_tail ? " ANTI JOIN newest k ON k.path = b.path AND k.dv = b.dv" : "");
     }
     if (sql->len == start) {
@@ -221,11 +222,12 @@ int delta_replay_views(struct delta_replay *replay, int64_t cutoff_ms, struct er
     }
     buf_add_c(&sql, "CREATE TEMP VIEW newest_actions AS ");
     add_newest(replay, &sql);
-    buf_printf(&sql,
-               "; CREATE TEMP VIEW live AS SELECT \"add\" FROM newest_actions WHERE \"add\".path IS "
-               "NOT NULL; CREATE TEMP VIEW gone AS SELECT \"remove\" FROM newest_actions WHERE "
-               "\"remove\".path IS NOT NULL AND \"remove\".deletionTimestamp > %" PRId64,
-               cutoff_ms);
+    buf_printf(
+        &sql,
+        "; CREATE TEMP VIEW live AS SELECT \"add\" FROM newest_actions WHERE \"add\".path IS "
+        "NOT NULL; CREATE TEMP VIEW gone AS SELECT \"remove\" FROM newest_actions WHERE "
+        "\"remove\".path IS NOT NULL AND \"remove\".deletionTimestamp > %" PRId64,
+        cutoff_ms);
     TRY(buf_check(&sql, "the replay statement", err));
     return sql_run(replay->conn, sql.ptr, err);
 }

@@ -19,12 +19,10 @@ static const struct {
     const char *name;
     enum type_kind kind;
 } simple_types[] = {
-    {"string", TYPE_STRING},       {"long", TYPE_BIGINT},
-    {"integer", TYPE_INTEGER},     {"short", TYPE_SMALLINT},
-    {"byte", TYPE_TINYINT},        {"float", TYPE_FLOAT},
-    {"double", TYPE_DOUBLE},       {"boolean", TYPE_BOOLEAN},
-    {"binary", TYPE_BINARY},       {"date", TYPE_DATE},
-    {"timestamp", TYPE_TIMESTAMP}, {"timestamp_ntz", TYPE_TIMESTAMP_NTZ},
+    {"string", TYPE_STRING},  {"long", TYPE_BIGINT},         {"integer", TYPE_INTEGER},
+    {"short", TYPE_SMALLINT}, {"byte", TYPE_TINYINT},        {"float", TYPE_FLOAT},
+    {"double", TYPE_DOUBLE},  {"boolean", TYPE_BOOLEAN},     {"binary", TYPE_BINARY},
+    {"date", TYPE_DATE},      {"timestamp", TYPE_TIMESTAMP}, {"timestamp_ntz", TYPE_TIMESTAMP_NTZ},
 };
 
 /* "decimal(10,2)", "decimal" */
@@ -74,7 +72,7 @@ static int read_struct(struct arena *arena, const struct json *node, const struc
     }
     struct type_field *items = arena_new_array(arena, struct type_field, fields->count + 1);
     size_t count = 0;
-    json_foreach(it, fields) {
+    json_foreach (it, fields) {
         struct type_field *field = &items[count++];
         struct str name;
         if (!json_get_str(json_find(it, "name"), &name)) {
@@ -230,13 +228,14 @@ void delta_schema_print(const struct type *row_type, struct buf *out)
     delta_schema_write(&w, row_type);
 }
 
-/* ---- looking for things ------------------------------------------------------------------------ */
+/* ---- looking for things ------------------------------------------------------------------------
+ */
 
 static bool node_has_key(const struct json *node, struct str key, bool prefix)
 {
-    json_foreach(it, node) {
+    json_foreach (it, node) {
         if (str_eq_c(it->name, "metadata") && it->kind == JSON_OBJECT) {
-            json_foreach(member, it) {
+            json_foreach (member, it) {
                 if (prefix ? str_starts(member->name, key) : str_eq(member->name, key)) {
                     return true;
                 }
@@ -285,7 +284,8 @@ bool delta_schema_any(const struct type *row_type, delta_schema_is_fn is, struct
     return any_below(row_type, 0, is, path);
 }
 
-/* ---- checking ---------------------------------------------------------------------------------- */
+/* ---- checking ----------------------------------------------------------------------------------
+ */
 
 static int check_names(const struct type *type, struct str where, struct err *err)
 {
@@ -296,10 +296,11 @@ static int check_names(const struct type *type, struct str where, struct err *er
         }
         for (size_t c = 0; c < name.len; c++) {
             if (strchr(" ,;{}()\n\t=", name.ptr[c]) != NULL) {
-                return err_set(err, ERR_CONFIG,
-                               "column \"%.*s\": Delta names cannot hold any of \" ,;{}()\\n\\t=\"; "
-                               "give it another name with AS",
-                               STR_FMT(name));
+                return err_set(
+                    err, ERR_CONFIG,
+                    "column \"%.*s\": Delta names cannot hold any of \" ,;{}()\\n\\t=\"; "
+                    "give it another name with AS",
+                    STR_FMT(name));
             }
         }
         ptrdiff_t first = type_find_field_nocase(type, name);

@@ -36,7 +36,8 @@ void delta_segment_done(struct delta_segment *segment)
     delta_log_list_done(&segment->list);
 }
 
-/* ---- loading from scratch ----------------------------------------------------------------------- */
+/* ---- loading from scratch -----------------------------------------------------------------------
+ */
 
 struct snapshot_loader {
     struct store *store;
@@ -69,7 +70,7 @@ static int load_checkpoint(struct snapshot_loader *loader,
     TRY(sql_connect(loader->options->db, &conn, err));
     TRY(delta_load_open(&load, loader->store, conn, loader->options->spool, checkpoint, err));
     TRY(delta_load_actions(&load, on_checkpoint_action, loader, err));
-    vec_foreach(struct delta_load_file, file, &load.files) {
+    vec_foreach (struct delta_load_file, file, &load.files) {
         state->live_count += file->row_count; /* no less than the adds */
     }
     if (loader->hint_version == checkpoint->version && loader->hint_add_count >= 0) {
@@ -128,8 +129,8 @@ static int load_base(struct snapshot_loader *loader, struct err *err)
 {
     bool broken = false;
     struct err why;
-    int has_hint = TRY(delta_log_read_hint(loader->store, &loader->hint_version,
-                                           &loader->hint_add_count, err));
+    int has_hint = TRY(
+        delta_log_read_hint(loader->store, &loader->hint_version, &loader->hint_add_count, err));
     if (has_hint && loader->hint_version > 0 && loader->hint_version <= loader->target) {
         TRY(list_again(loader, loader->hint_version, err));
         if (TRY(try_checkpoints(loader, &broken, &why, err)) == 1) {
@@ -193,7 +194,7 @@ static int keep_info(void *user, const struct delta_log_commit *commit, struct e
 {
     (void)err;
     struct delta_state *state = user;
-    vec_foreach(struct delta_action, action, &commit->actions) {
+    vec_foreach (struct delta_action, action, &commit->actions) {
         if (action->kind == DELTA_ACTION_COMMIT_INFO) {
             delta_state_apply(state, commit->version, action);
         }
@@ -213,8 +214,8 @@ int delta_snapshot_load(struct store *store, const struct delta_options *options
         .state = state,
         .segment = segment,
     };
-    state->snapshot.refreshed_mono_us = clock_mono_us();
-    int64_t looked_us = state->snapshot.refreshed_mono_us;
+    state->snapshot.refreshed_boot_us = clock_boot_us();
+    int64_t looked_us = state->snapshot.refreshed_boot_us;
     TRY(load_base(&loader, err));
     TRY(find_end(&loader, err));
     if (version >= 0 && segment->version != version) {
@@ -228,11 +229,12 @@ int delta_snapshot_load(struct store *store, const struct delta_options *options
         (void)delta_log_read(store, segment->version, segment->version, NULL, keep_info, state,
                              &gone);
     }
-    state->snapshot.refreshed_mono_us = looked_us;
+    state->snapshot.refreshed_boot_us = looked_us;
     return 0;
 }
 
-/* ---- the handle ---------------------------------------------------------------------------------- */
+/* ---- the handle
+ * ---------------------------------------------------------------------------------- */
 
 int delta_open(struct store *store, const struct delta_options *options,
                struct delta_table **ret_table, struct err *err)
@@ -282,7 +284,8 @@ const struct delta_counters *delta_counters(const struct delta_table *table)
     return &table->counters;
 }
 
-/* ---- going forward --------------------------------------------------------------------------------- */
+/* ---- going forward
+ * --------------------------------------------------------------------------------- */
 
 /* Loads the newest version again into a fresh state; the old one stays on failure. */
 static int reload(struct delta_table *table, struct err *err)
@@ -292,17 +295,16 @@ static int reload(struct delta_table *table, struct err *err)
     delta_state_init(&state);
     TRY(delta_snapshot_load(table->store, &table->options, -1, &state, &segment, err));
     const struct delta_snapshot *old = &table->state.snapshot;
-    if (old->version >= 0 && (state.snapshot.version < 0 ||
-                              !str_eq(old->metadata.id, state.snapshot.metadata.id))) {
+    if (old->version >= 0 &&
+        (state.snapshot.version < 0 || !str_eq(old->metadata.id, state.snapshot.metadata.id))) {
         return err_set(err, ERR_CONFIG,
                        "the table was deleted%s: its id was %.*s; restart to take the new one",
                        state.snapshot.version < 0 ? "" : " and made again",
                        STR_FMT(old->metadata.id));
     }
     if (state.snapshot.version < old->version) {
-        return err_set(err, ERR_CORRUPT,
-                       "the log went back from version %" PRId64 " to %" PRId64, old->version,
-                       state.snapshot.version);
+        return err_set(err, ERR_CORRUPT, "the log went back from version %" PRId64 " to %" PRId64,
+                       old->version, state.snapshot.version);
     }
     delta_conflict_see_jump(&table->conflict, old, &state.snapshot);
     state.changes += table->state.changes + 1;
@@ -323,12 +325,12 @@ static int follow_commit(void *user, const struct delta_log_commit *commit, stru
 int delta_snapshot_advance(struct delta_table *table, struct err *err)
 {
     struct delta_snapshot *snapshot = &table->state.snapshot;
-    int64_t looked_us = clock_mono_us();
+    int64_t looked_us = clock_boot_us();
     AUTO_LOG_LIST struct delta_log_list list = {0};
     TRY(delta_log_list(table->store, snapshot->version < 0 ? 0 : snapshot->version, &list, err));
     if (snapshot->version < 0) {
         bool empty = list.commits.count == 0 && list.checkpoints.count == 0;
-        snapshot->refreshed_mono_us = looked_us;
+        snapshot->refreshed_boot_us = looked_us;
         return empty ? DELTA_ADVANCE_NOTHING : reload(table, err);
     }
     int64_t known = snapshot->version;
@@ -348,7 +350,7 @@ int delta_snapshot_advance(struct delta_table *table, struct err *err)
     }
     int64_t newest = *vec_last(&list.commits);
     TRY(delta_log_read(table->store, known + 1, newest, NULL, follow_commit, table, err));
-    snapshot->refreshed_mono_us = looked_us;
+    snapshot->refreshed_boot_us = looked_us;
     return newest > known ? DELTA_ADVANCE_COMMITS : DELTA_ADVANCE_NOTHING;
 }
 

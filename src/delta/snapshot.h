@@ -15,7 +15,7 @@ struct delta_table {
     struct delta_state state;
     struct delta_conflict conflict;
     struct delta_counters counters;
-    struct rng rng;      /* jitter */
+    struct rng rng;          /* jitter */
     int64_t checked_changes; /* state.changes for which delta_check_append was fine */
 };
 

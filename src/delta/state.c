@@ -90,8 +90,8 @@ static void apply_domain(struct delta_state *state, const struct delta_action_do
            str_cmp(snapshot->domains.items[at].name, domain->domain) < 0) {
         at++;
     }
-    bool known = at < snapshot->domains.count &&
-                 str_eq(snapshot->domains.items[at].name, domain->domain);
+    bool known =
+        at < snapshot->domains.count && str_eq(snapshot->domains.items[at].name, domain->domain);
     if (domain->removed) {
         if (known) {
             struct delta_property *slot = &snapshot->domains.items[at];

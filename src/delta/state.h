@@ -13,7 +13,7 @@ struct delta_state {
     struct delta_snapshot snapshot;
     struct arena arena; /* strings of the snapshot */
     bool has_protocol, has_metadata;
-    int64_t changes; /* of protocol and metadata so far */
+    int64_t changes;    /* of protocol and metadata so far */
     int64_t live_count; /* of files; exact enough to plan checkpoints */
 };
 

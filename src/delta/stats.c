@@ -72,7 +72,8 @@ bool delta_stats_cut_max(struct str text, size_t units, struct buf *out)
     return false;
 }
 
-/* ---- settings of the table --------------------------------------------------------------------- */
+/* ---- settings of the table ---------------------------------------------------------------------
+ */
 
 struct stats_plan {
     const struct delta_snapshot *table;
@@ -80,7 +81,7 @@ struct stats_plan {
     struct str columns; /* of delta.dataSkippingStatsColumns; ptr NULL = not set */
     int64_t leaves;     /* that may still have statistics; -1 = all */
     size_t string_units;
-    struct str clustering; /* configuration of the domain; ptr NULL = none */
+    struct str clustering;      /* configuration of the domain; ptr NULL = none */
     struct buf min, max, nulls; /* the inside of their objects */
     struct json_writer min_writer, max_writer, nulls_writer;
 };
@@ -136,12 +137,12 @@ static bool is_clustering(struct str configuration, struct str column)
     if (columns == NULL) {
         return false;
     }
-    json_foreach(it, columns) {
+    json_foreach (it, columns) {
         buf_reset(&name);
         if (it->kind == JSON_STRING) {
             buf_add_str(&name, it->text);
         }
-        json_foreach(part, it) {
+        json_foreach (part, it) {
             buf_add_c(&name, name.len == 0 ? "" : ".");
             buf_add_str(&name, part->text);
         }
@@ -165,7 +166,8 @@ static bool is_wanted(struct stats_plan *plan, struct str column)
     return wanted || is_clustering(plan->clustering, column);
 }
 
-/* ---- one column -------------------------------------------------------------------------------- */
+/* ---- one column --------------------------------------------------------------------------------
+ */
 
 /* JSON's grammar: DuckDB also prints inf, nan. */
 static bool is_json_number(struct str text)
@@ -393,7 +395,8 @@ void delta_stats_print(const struct delta_snapshot *table, const struct type *sc
     buf_done(&plan.nulls);
 }
 
-/* ---- NOT NULL ------------------------------------------------------------------------------------ */
+/* ---- NOT NULL
+ * ------------------------------------------------------------------------------------ */
 
 static int check_column(const struct type_field *field, const struct sql_file *file,
                         struct err *err)
@@ -401,7 +404,8 @@ static int check_column(const struct type_field *field, const struct sql_file *f
     AUTO_BUF struct buf quoted = {0};
     sql_quote_name(&quoted, field->name);
     const struct sql_column_stats *stats = find_stats(file, buf_str(&quoted));
-    if (file->row_count == 0 || (stats != NULL && stats->has_null_count && stats->null_count == 0)) {
+    if (file->row_count == 0 ||
+        (stats != NULL && stats->has_null_count && stats->null_count == 0)) {
         return 0;
     }
     if (stats == NULL || !stats->has_null_count) {

@@ -84,7 +84,8 @@ static int check_property(const struct delta_property *property, struct err *err
             nearest_distance = distance;
         }
     }
-    return err_set(err, ERR_CONFIG, "table property \"%.*s\" is not supported; did you mean \"%s\"?",
+    return err_set(err, ERR_CONFIG,
+                   "table property \"%.*s\" is not supported; did you mean \"%s\"?",
                    STR_FMT(property->name), nearest);
 }
 
@@ -131,7 +132,8 @@ int delta_table_make(struct arena *arena, const struct type *row_type,
     return 0;
 }
 
-/* ---- the protocol that metadata needs ------------------------------------------------------------ */
+/* ---- the protocol that metadata needs
+ * ------------------------------------------------------------ */
 
 /* True when numbers alone can demand it below writer 7. */
 static bool has_number(const struct delta_feature *feature)
@@ -193,7 +195,8 @@ int delta_protocol_for(struct arena *arena, const struct delta_protocol *now,
         return 0;
     }
     if (!needs_lists) {
-        *ret_protocol = (struct delta_protocol){.min_reader = now->min_reader, .min_writer = writer};
+        *ret_protocol =
+            (struct delta_protocol){.min_reader = now->min_reader, .min_writer = writer};
         return 1;
     }
     struct delta_protocol p = with_lists(arena, now);

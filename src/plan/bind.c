@@ -168,7 +168,7 @@ static int look_at(struct plan_binder *b, const struct plan_piece *piece, struct
     AUTO_BUF struct buf text = {0};
     struct sql_place place = {-1};
     struct err inner;
-    plan_bind_text(b, piece->view_limit, "\n(", STR(""), "", &text);
+    plan_bind_text(b, piece->view_limit, "\nSELECT * FROM (", STR(""), "", &text);
     size_t start = text.len;
     buf_add_str(&text, piece->body);
     buf_add_c(&text, "\n)");

@@ -25,6 +25,7 @@ struct plan_binder {
     bool *view_used;
     bool *materialized; /* by input */
     bool meta_used[PLAN_META_COUNT];
+    bool shadowed;           /* a CTE of the body has the name of a stream or view */
     struct str *view_hidden; /* bodies with meta columns taken out of `*` */
     struct str body_hidden;
     struct err *err;

@@ -143,6 +143,21 @@ static int refuse(const struct refs *refs, const struct sql_ref *ref, const char
                               what, plan_complain_quote(ref->name, text), hint);
 }
 
+static bool is_ours(const struct plan *plan, struct str name)
+{
+    vec_foreach (struct plan_stream, stream, &plan->streams) {
+        if (str_eq_nocase(stream->name, name)) {
+            return true;
+        }
+    }
+    vec_foreach (struct plan_view, view, &plan->views) {
+        if (str_eq_nocase(view->name, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static int check_ref(struct refs *refs, const struct sql_ref *ref)
 {
     switch (ref->kind) {
@@ -169,6 +184,7 @@ static int check_ref(struct refs *refs, const struct sql_ref *ref)
         }
         return 0;
     case SQL_REF_CTE:
+        refs->b->shadowed = refs->b->shadowed || is_ours(refs->b->plan, ref->name);
         return 0;
     }
     assert(false);

@@ -227,12 +227,58 @@ static int make_select(const struct plan_binder *b, const struct type *result,
     return 0;
 }
 
+/* Bytes of the body's own "WITH" or "WITH RECURSIVE"; 0 = it has none. */
+static size_t with_bytes(struct str body, bool *ret_recursive)
+{
+    struct str blanks = STR(" \t\n\v\f\r");
+    size_t len = strlen("WITH");
+    size_t next = len;
+    *ret_recursive = false;
+    if (!str_starts_nocase(body, STR("WITH")) || body.len <= len ||
+        str_find(blanks, body.ptr[len]) < 0) {
+        return 0;
+    }
+    while (next < body.len && str_find(blanks, body.ptr[next]) >= 0) {
+        next++;
+    }
+    size_t recursive = strlen("RECURSIVE");
+    if (str_starts_nocase(str_skip(body, next), STR("RECURSIVE")) && body.len > next + recursive &&
+        str_find(blanks, body.ptr[next + recursive]) >= 0) {
+        *ret_recursive = true;
+        return next + recursive;
+    }
+    return len;
+}
+
+/*
+ * The body as a statement, so that its columns have the names they were given: in a subquery
+ * DuckDB makes them distinct.  It does not take WITH … (WITH … SELECT …), so the two lists become
+ * one.
+ */
+static void add_statement(const struct plan_binder *b, struct buf *out)
+{
+    bool recursive = false;
+    size_t with = with_bytes(b->body_hidden, &recursive);
+    if (with == 0) {
+        plan_bind_text(b, b->plan->views.count, "\n(", b->body_hidden, "\n)", out);
+        return;
+    }
+    if (b->shadowed) {
+        plan_bind_text(b, b->plan->views.count, "\nSELECT * FROM (", b->body_hidden, "\n)", out);
+        return;
+    }
+    AUTO_BUF struct buf text = {0};
+    plan_bind_text(b, b->plan->views.count, ", ", str_skip(b->body_hidden, with), "", &text);
+    buf_add_c(out, recursive ? "WITH RECURSIVE " : "WITH ");
+    buf_add_str(out, str_skip(buf_str(&text), strlen("WITH ")));
+}
+
 static int describe_body(const struct plan_binder *b, const struct plan_piece *piece,
                          const struct type **ret_type)
 {
     AUTO_BUF struct buf text = {0};
     struct err inner;
-    plan_bind_text(b, b->plan->views.count, "\n(", b->body_hidden, "\n)", &text);
+    add_statement(b, &text);
     TRY(buf_check(&text, "the SELECT", b->err));
     if (sql_describe(b->conn, text.ptr, &b->query->arena, ret_type, &inner) < 0) {
         return plan_bind_forward(b, piece, -1, &inner);

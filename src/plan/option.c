@@ -215,7 +215,9 @@ int plan_option_apply_table(struct plan *plan, struct plan_table *table, struct 
     apply_store(table);
     table->merge_schema = settings_bool(settings, plan_table_options, "mergeSchema");
     table->second_query = settings_bool(settings, plan_table_options, "allowSecondQuery");
-    table->compression = settings_str(settings, plan_table_options, "compression");
+    static const char *const compressions[] = {"snappy", "zstd", "uncompressed"};
+    table->compression =
+        str_of(compressions[settings_enum(settings, plan_table_options, "compression")]);
     const struct setting *checkpoint = settings_find(settings, "checkpointLocation");
     table->checkpoint_location = checkpoint == NULL ? STR("") : checkpoint->value;
     const struct setting *name = settings_find(settings, "queryName");

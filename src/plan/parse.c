@@ -75,7 +75,7 @@ static int parse_new_name(struct parse *s, const char *what, struct str *ret_nam
 
 /* ---- key = value lists ------------------------------------------------------------------- */
 
-static int parse_key(struct parse *s, struct str *ret_key)
+static int parse_key(struct parse *s, const char *what, struct str *ret_key)
 {
     struct plan_parser *p = &s->p;
     const struct plan_token *token = plan_parser_peek(p);
@@ -86,7 +86,7 @@ static int parse_key(struct parse *s, struct str *ret_key)
     }
     AUTO_BUF struct buf key = {0};
     struct str part;
-    TRY(plan_parser_expect_name(p, "an option name", &part, NULL));
+    TRY(plan_parser_expect_name(p, what, &part, NULL));
     buf_add_str(&key, part);
     while (plan_parser_accept_symbol(p, ".")) {
         TRY(plan_parser_expect_name(p, "a name", &part, NULL));
@@ -132,7 +132,7 @@ static int parse_settings(struct parse *s, struct settings *into)
     do {
         const struct plan_token *token = plan_parser_peek(p);
         struct setting setting = {0};
-        TRY(parse_key(s, &setting.name));
+        TRY(parse_key(s, "an option name", &setting.name));
         vec_foreach (struct setting, other, &into->items) {
             if (str_eq_nocase(other->name, setting.name)) {
                 return complain_about(s, token, "", " is set twice");
@@ -509,7 +509,7 @@ static int parse_set(struct parse *s)
     const struct plan_token *token = plan_parser_peek(p);
     struct str name;
     struct str value;
-    TRY(parse_key(s, &name));
+    TRY(parse_key(s, "a setting", &name));
     if (!plan_parser_accept_symbol(p, "=") && !plan_parser_accept(p, "TO")) {
         return plan_parser_fail(p);
     }

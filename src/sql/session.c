@@ -17,6 +17,10 @@
 #include <stdio.h>
 #include <unistd.h>
 
+/* A partitioned COPY holds this many rows a thread, and files open: docs/decisions/0001. */
+#define PARTITION_ROWS  "131072"
+#define PARTITION_FILES "1000"
+
 struct config_item {
     const char *name;
     const char *value;
@@ -108,6 +112,8 @@ static int lock_down(struct sql_db *db, const struct sql_db_options *options, st
     TRY(sql_connect(db, &conn, err));
     TRY(sql_run(conn, "SET GLOBAL TimeZone = 'UTC'", err));
     TRY(sql_run(conn, "SET GLOBAL disabled_optimizers = 'window_self_join'", err));
+    TRY(sql_run(conn, "SET GLOBAL partitioned_write_flush_threshold = " PARTITION_ROWS, err));
+    TRY(sql_run(conn, "SET GLOBAL partitioned_write_max_open_files = " PARTITION_FILES, err));
     if (!options->sandbox) {
         return 0;
     }

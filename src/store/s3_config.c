@@ -352,6 +352,8 @@ static int find_endpoint(struct store_s3_config *config, const struct store_opti
     if (o->path_style.len > 0 && !str_to_bool(o->path_style, &config->path_style)) {
         return err_set(err, ERR_CONFIG, "path style access must be true or false");
     }
+    assert(config->scheme != NULL);
+    assert(config->bucket != NULL);
     /* The certificate of *.s3.… covers one label only. */
     if (strcmp(config->scheme, "https") == 0 && strchr(config->bucket, '.') != NULL) {
         config->path_style = true;

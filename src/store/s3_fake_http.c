@@ -188,7 +188,7 @@ SSL_CTX *s3_fake_tls_new(const char *pem_path, bool expired)
     assert(cert != NULL);
     X509_set_version(cert, X509_VERSION_3);
     ASN1_INTEGER_set(X509_get_serialNumber(cert), 1);
-    X509_gmtime_adj(X509_getm_notBefore(cert), -86400 * 2);
+    X509_gmtime_adj(X509_getm_notBefore(cert), -172800);
     X509_gmtime_adj(X509_getm_notAfter(cert), expired ? -86400 : 86400);
     X509_set_pubkey(cert, key);
     X509_NAME *name = X509_get_subject_name(cert);

@@ -41,6 +41,7 @@ static int item_field(struct store_s3_list_item *item, struct str name, struct s
                       struct err *err)
 {
     bool has_zone;
+    assert(item != NULL);
     if (str_eq_c(name, "Key")) {
         mem_free(item->key);
         item->key = str_dup(text);
@@ -70,8 +71,10 @@ static int page_field(struct store_s3_list_page *page, struct page_state *state,
     } else if (str_eq_c(name, "NextContinuationToken")) {
         mem_free(page->token);
         page->token = str_dup(text);
-    } else if (str_eq_c(name, "Contents") && vec_last(&page->items)->key == NULL) {
-        return bad_page("has an object without a key", err);
+    } else if (str_eq_c(name, "Contents")) {
+        assert(page->items.items != NULL);
+        return vec_last(&page->items)->key == NULL ? bad_page("has an object without a key", err)
+                                                   : 0;
     }
     return 0;
 }

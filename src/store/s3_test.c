@@ -243,54 +243,6 @@ static void a_refused_conditional_put_is_a_configuration_error(void **state)
     assert_int_equal(s3_fake_count(f->fake, "PUT"), 4);
 }
 
-/* ---- the probe ---- */
-
-static void the_probe_refuses_a_store_that_overwrites(void **state)
-{
-    struct fixture *f = *state;
-    open_both(f, (struct s3_fake_options){.ignores_condition = true}, (struct store_options){0});
-    assert_fails(f, ERR_CONFIG, store_probe(f->s, &f->err));
-    assert_says(f, "two writers");
-    assert_int_equal(s3_fake_count(f->fake, "DELETE /bucket/t/_delta_log/.sluice-probe-"), 1);
-}
-
-static void the_probe_refuses_a_store_that_checks_and_writes_in_two_steps(void **state)
-{
-    struct fixture *f = *state;
-    open_both(f, (struct s3_fake_options){.racy = true}, (struct store_options){0});
-    assert_fails(f, ERR_CONFIG, store_probe(f->s, &f->err));
-    assert_says(f, "two writers");
-}
-
-static void the_probe_refuses_a_store_that_forgets_the_winner(void **state)
-{
-    struct fixture *f = *state;
-    open_plain(f);
-    rule(f, .match = "GET", .kind = S3_FAKE_BODY, .code = "somebody else's");
-    assert_fails(f, ERR_CONFIG, store_probe(f->s, &f->err));
-    assert_says(f, "overwrite");
-}
-
-static void the_probe_lives_with_409_and_lost_answers(void **state)
-{
-    struct fixture *f = *state;
-    open_plain(f);
-    rule(f, .match = "PUT", .kind = S3_FAKE_APPLY_DROP, .skip = 1, .times = 1);
-    rule(f, .match = "PUT", .kind = S3_FAKE_STATUS, .status = 503, .code = "SlowDown", .skip = 3,
-         .times = 2);
-    assert_ok(f, store_probe(f->s, &f->err));
-    rule(f, .match = "PUT", .kind = S3_FAKE_STATUS, .status = 409,
-         .code = "ConditionalRequestConflict");
-    assert_fails(f, ERR_IO, store_probe(f->s, &f->err));
-    assert_true(f->err.retry);
-    s3_fake_clear_rules(f->fake);
-    rule(f, .match = "DELETE", .kind = S3_FAKE_STATUS, .status = 403, .code = "AccessDenied");
-    assert_ok(f, store_probe(f->s, &f->err));
-    rule(f, .match = "PUT", .kind = S3_FAKE_STATUS, .status = 403, .code = "AccessDenied");
-    assert_fails(f, ERR_CONFIG, store_probe(f->s, &f->err));
-    assert_says(f, "s3:PutObject");
-}
-
 /* ---- damaged answers ---- */
 
 static void a_damaged_body_is_got_again_and_never_believed(void **state)
@@ -459,7 +411,7 @@ static void a_wrong_clock_is_corrected_once(void **state)
 {
     struct fixture *f = *state;
     for (int sign = -1; sign <= 1; sign += 2) {
-        int64_t offset_us = sign * 20 * 60 * SECOND_US;
+        int64_t offset_us = sign * (1200 * SECOND_US);
         for (int first = 0; first < 2; first++) {
             AUTO_BUF struct buf out = {0};
             struct store_entry entry;
@@ -486,7 +438,7 @@ static void a_wrong_clock_is_corrected_once(void **state)
 static void a_conditional_put_with_a_wrong_clock_can_be_tried_again(void **state)
 {
     struct fixture *f = *state;
-    open_both(f, (struct s3_fake_options){.clock_offset_us = 20 * 60 * SECOND_US},
+    open_both(f, (struct s3_fake_options){.clock_offset_us = 20 * (60 * SECOND_US)},
               (struct store_options){0});
     assert_fails(f, ERR_IO, create(f, "body"));
     assert_true(f->err.retry);
@@ -764,10 +716,6 @@ int main(void)
         CASE(a_taken_key_is_told_from_everything_else),
         CASE(a_conditional_put_that_never_left_is_an_error),
         CASE(a_refused_conditional_put_is_a_configuration_error),
-        CASE(the_probe_refuses_a_store_that_overwrites),
-        CASE(the_probe_refuses_a_store_that_checks_and_writes_in_two_steps),
-        CASE(the_probe_refuses_a_store_that_forgets_the_winner),
-        CASE(the_probe_lives_with_409_and_lost_answers),
         CASE(a_damaged_body_is_got_again_and_never_believed),
         CASE(a_range_that_is_ignored_is_not_believed),
         CASE(an_upload_that_breaks_is_sent_again_whole),

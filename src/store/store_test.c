@@ -4,146 +4,7 @@
  * fake of s3_fake.c, or with SLUICE_TEST_S3=s3://bucket/prefix a real server, whose
  * endpoint and keys are taken from the environment as in production.
  */
-#include "store/store.h"
-
-#include "store/faulty.h"
-#include "store/memory.h"
-#include "store/s3_fake.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
-struct fixture {
-    enum kind { KIND_LOCAL, KIND_MEMORY, KIND_S3 } kind;
-    struct store *s;
-    struct err err;
-    char *dir; /* a folder for the test's own files */
-    struct s3_fake *fake;
-};
-
-static const char *kind_name(enum kind kind)
-{
-    switch (kind) {
-    case KIND_LOCAL:
-        return "local";
-    case KIND_MEMORY:
-        return "memory";
-    case KIND_S3:
-        return getenv("SLUICE_TEST_S3") != NULL ? "s3 (real)" : "s3 (fake)";
-    }
-    return "";
-}
-
-static bool is_real(const struct fixture *f)
-{
-    return f->kind == KIND_S3 && f->fake == NULL;
-}
-
-static void fixture_open_s3(struct fixture *f)
-{
-    struct store_options options = {.part_bytes = (uint64_t)5 << 20};
-    const char *url = getenv("SLUICE_TEST_S3");
-    char uuid[UUID_TEXT];
-    AUTO_BUF struct buf location = {0};
-    rand_uuid(uuid);
-    if (url == NULL) {
-        f->fake = s3_fake_open(&(struct s3_fake_options){.page_keys = 3});
-        options.endpoint = str_of(s3_fake_endpoint(f->fake));
-        options.access_key = STR(S3_FAKE_ACCESS_KEY);
-        options.secret_key = STR(S3_FAKE_SECRET_KEY);
-        options.deadline_us = 5000000;
-        url = "s3a://bucket/some prefix";
-    }
-    buf_printf(&location, "%s/%s", url, uuid);
-    assert_int_equal(store_open(buf_str(&location), &options, &f->s, &f->err), 0);
-}
-
-static int setup(void **state)
-{
-    struct fixture *f = mem_new(struct fixture);
-    f->kind = *(const enum kind *)*state;
-    assert_int_equal(fs_make_temp_dir("/tmp", "store-test", &f->dir, &f->err), 0);
-    AUTO_BUF struct buf location = {0};
-    switch (f->kind) {
-    case KIND_LOCAL:
-        buf_printf(&location, "%s/lake/table", f->dir);
-        assert_int_equal(store_open(buf_str(&location), NULL, &f->s, &f->err), 0);
-        break;
-    case KIND_MEMORY:
-        assert_int_equal(store_open(STR("memory://t"), NULL, &f->s, &f->err), 0);
-        break;
-    case KIND_S3:
-        fixture_open_s3(f);
-        break;
-    }
-    *state = f;
-    return 0;
-}
-
-static int on_key_delete(void *user, const struct store_entry *entry, struct err *err)
-{
-    return store_delete(user, entry->key, err);
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-    if (is_real(f)) {
-        (void)store_list(f->s, STR(""), STR(""), on_key_delete, f->s, &f->err);
-    }
-    store_close(f->s);
-    if (f->fake != NULL) {
-        s3_fake_close(f->fake);
-    }
-    assert_int_equal(fs_remove_tree(f->dir, &f->err), 0);
-    mem_free(f->dir);
-    mem_free(f);
-    return 0;
-}
-
-/* ---- short forms ---- */
-
-#define assert_ok(f, expr)                                                                         \
-    do {                                                                                           \
-        int ok_rc = (expr);                                                                        \
-        if (ok_rc < 0) {                                                                           \
-            fail_msg("%s: %s", #expr, (f)->err.msg);                                               \
-        }                                                                                          \
-    } while (0)
-
-#define assert_fails(f, code_wanted, expr)                                                         \
-    do {                                                                                           \
-        assert_int_equal((expr), (code_wanted));                                                   \
-        assert_int_equal((f)->err.code, (code_wanted));                                            \
-    } while (0)
-
-static void put(struct fixture *f, const char *key, const char *body)
-{
-    assert_ok(f, store_put(f->s, str_of(key), str_of(body), &f->err));
-}
-
-static void assert_object(struct fixture *f, const char *key, const char *body)
-{
-    AUTO_BUF struct buf out = {0};
-    assert_int_equal(store_get(f->s, str_of(key), &out, &f->err), STORE_GOT);
-    assert_int_equal(out.len, strlen(body));
-    assert_string_equal(out.ptr == NULL ? "" : out.ptr, body);
-}
-
-static void assert_absent(struct fixture *f, const char *key)
-{
-    AUTO_BUF struct buf out = {0};
-    assert_int_equal(store_get(f->s, str_of(key), &out, &f->err), STORE_ABSENT);
-    assert_int_equal(out.len, 0);
-}
+#include "store/store_fixture.h"
 
 /* ---- the contract ---- */
 
@@ -302,20 +163,6 @@ static void of_many_writers_exactly_one_wins(void **state)
     }
 }
 
-static char *make_file(struct fixture *f, const char *name, size_t bytes, struct buf *content)
-{
-    char *path = mem_printf("%s/%s", f->dir, name);
-    struct rng rng;
-    rng_init(&rng, bytes);
-    buf_reserve(content, bytes);
-    while (content->len < bytes) {
-        uint64_t word = rng_next(&rng);
-        buf_add(content, &word, bytes - content->len < 8 ? bytes - content->len : 8);
-    }
-    assert_ok(f, fs_write_file(path, buf_str(content), &f->err));
-    return path;
-}
-
 static void a_file_becomes_an_object(void **state)
 {
     struct fixture *f = *state;
@@ -334,37 +181,6 @@ static void a_file_becomes_an_object(void **state)
     }
     assert_true(store_put_file(f->s, STR("k"), "/nowhere/file", &f->err) < 0);
     assert_non_null(strstr(f->err.msg, "/nowhere/file"));
-}
-
-struct listed {
-    struct buf text; /* "key=size," each */
-    size_t stop_after;
-    size_t count;
-    int result; /* of the last call */
-    struct store *s;
-};
-
-static int on_listed(void *user, const struct store_entry *entry, struct err *err)
-{
-    struct listed *l = user;
-    buf_printf(&l->text, "%.*s=%d,", STR_FMT(entry->key), (int)entry->size_bytes);
-    if (entry->modified_us < INT64_C(1600000000000000)) {
-        return err_set(err, ERR_CORRUPT, "no time");
-    }
-    l->count++;
-    if (l->count == l->stop_after) {
-        return l->result < 0 ? err_set(err, (enum err_code)l->result, "as asked") : l->result;
-    }
-    return 0;
-}
-
-static void assert_list(struct fixture *f, const char *prefix, const char *start_after,
-                        const char *want)
-{
-    struct listed l = {0};
-    assert_ok(f, store_list(f->s, str_of(prefix), str_of(start_after), on_listed, &l, &f->err));
-    assert_string_equal(l.text.ptr == NULL ? "" : l.text.ptr, want);
-    buf_done(&l.text);
 }
 
 static void a_list_is_in_the_order_of_keys(void **state)
@@ -436,8 +252,8 @@ static void odd_keys_stay_what_they_are(void **state)
 static void a_listing_can_be_stopped_or_fail(void **state)
 {
     struct fixture *f = *state;
-    for (char c = 'a'; c <= 'i'; c++) {
-        put(f, (char[]){'x', '/', c, '\0'}, "1");
+    for (const char *c = "abcdefghi"; *c != '\0'; c++) {
+        put(f, (char[]){'x', '/', *c, '\0'}, "1");
     }
     struct listed stopped = {.stop_after = 4, .result = 1};
     assert_int_equal(store_list(f->s, STR("x/"), STR(""), on_listed, &stopped, &f->err), 0);
@@ -463,8 +279,8 @@ static int on_listed_get(void *user, const struct store_entry *entry, struct err
 static void a_listing_may_use_the_store(void **state)
 {
     struct fixture *f = *state;
-    for (char c = 'a'; c <= 'i'; c++) {
-        put(f, (char[]){'x', '/', c, '\0'}, (char[]){c, '\0'});
+    for (const char *c = "abcdefghi"; *c != '\0'; c++) {
+        put(f, (char[]){'x', '/', *c, '\0'}, (char[]){*c, '\0'});
     }
     struct listed l = {.s = f->s};
     assert_ok(f, store_list(f->s, STR("x/"), STR(""), on_listed_get, &l, &f->err));
@@ -551,200 +367,7 @@ static void the_probe_holds_and_leaves_nothing(void **state)
     assert_list(f, "", "", "");
 }
 
-/* ---- local only ---- */
-
-static void a_local_folder_is_made_when_first_written(void **state)
-{
-    struct fixture *f = *state;
-    const char *root = store_local_root(f->s);
-    assert_true(str_ends(str_of(root), STR("/lake/table")));
-    assert_absent(f, "a/b");
-    assert_list(f, "", "", "");
-    assert_ok(f, store_delete(f->s, STR("a/b"), &f->err));
-    assert_false(fs_exists(root));
-    assert_int_equal(store_put_if_absent(f->s, STR("_delta_log/0.json"), STR("x"), &f->err),
-                     STORE_PUT_DONE);
-    assert_true(fs_exists(root));
-}
-
-static int count_file(void *user, const char *relative, uint64_t bytes, struct err *err)
-{
-    (void)relative;
-    (void)bytes;
-    (void)err;
-    ++*(size_t *)user;
-    return 0;
-}
-
-static void unfinished_files_are_hidden_and_none_stays(void **state)
-{
-    struct fixture *f = *state;
-    put(f, "a/1", "x");
-    AUTO_FREE char *left = mem_printf("%s/a/.sluice-tmp-left", store_local_root(f->s));
-    assert_ok(f, fs_write_file(left, STR("half"), &f->err));
-    assert_list(f, "", "", "a/1=1,");
-    assert_list(f, "a/.", "", "");
-    assert_int_equal(store_put_if_absent(f->s, STR("a/1"), STR("y"), &f->err), STORE_PUT_EXISTS);
-    assert_int_equal(store_put_if_absent(f->s, STR("a/2"), STR("y"), &f->err), STORE_PUT_DONE);
-    put(f, "a/1", "z");
-    size_t count = 0;
-    assert_ok(f, fs_walk(store_local_root(f->s), count_file, &count, &f->err));
-    assert_int_equal(count, 3);
-}
-
-static void a_local_file_is_moved_into_place(void **state)
-{
-    struct fixture *f = *state;
-    AUTO_BUF struct buf content = {0};
-    AUTO_FREE char *path = make_file(f, "spooled", 1000, &content);
-    struct stat before;
-    struct stat after;
-    assert_int_equal(stat(path, &before), 0);
-    assert_ok(f, store_put_file(f->s, STR("deep/er/part"), path, &f->err));
-    assert_false(fs_exists(path));
-    AUTO_FREE char *placed = mem_printf("%s/deep/er/part", store_local_root(f->s));
-    assert_int_equal(stat(placed, &after), 0);
-    assert_int_equal(before.st_ino, after.st_ino);
-}
-
-static void a_symbolic_link_is_copied_not_moved(void **state)
-{
-    struct fixture *f = *state;
-    AUTO_BUF struct buf content = {0};
-    AUTO_FREE char *path = make_file(f, "real", 1000, &content);
-    AUTO_FREE char *link_path = mem_printf("%s/link", f->dir);
-    assert_int_equal(symlink(path, link_path), 0);
-    assert_ok(f, store_put_file(f->s, STR("part"), link_path, &f->err));
-    AUTO_FREE char *placed = mem_printf("%s/part", store_local_root(f->s));
-    struct stat st;
-    assert_int_equal(lstat(placed, &st), 0);
-    assert_true(S_ISREG(st.st_mode));
-    assert_true(fs_exists(path));
-}
-
-static void a_file_on_another_file_system_is_copied(void **state)
-{
-    struct fixture *f = *state;
-    struct err err;
-    char *dir = NULL;
-    if (fs_make_temp_dir("/dev/shm", "store-test", &dir, &err) < 0) {
-        skip();
-    }
-    AUTO_FREE char *path = mem_printf("%s/spooled", dir);
-    assert_ok(f, fs_write_file(path, STR("from afar"), &f->err));
-    assert_ok(f, store_put_file(f->s, STR("p/q"), path, &f->err));
-    assert_object(f, "p/q", "from afar");
-    assert_ok(f, fs_remove_tree(dir, &f->err));
-    mem_free(dir);
-}
-
-static void a_folder_is_no_object(void **state)
-{
-    struct fixture *f = *state;
-    struct store_entry entry;
-    put(f, "a/b/c", "x");
-    assert_absent(f, "a/b");
-    assert_int_equal(store_head(f->s, STR("a"), &entry, &f->err), STORE_ABSENT);
-    assert_ok(f, store_delete(f->s, STR("a/b"), &f->err));
-    assert_object(f, "a/b/c", "x");
-    assert_fails(f, ERR_CONFIG, store_put(f->s, STR("a/b/c/d"), STR("x"), &f->err));
-    assert_non_null(strstr(f->err.msg, "put \"a/b/c/d\""));
-    assert_fails(f, ERR_CONFIG, store_put(f->s, STR("a/b"), STR("x"), &f->err));
-    assert_absent(f, "a/b/c/d");
-    assert_ok(f, store_delete(f->s, STR("a/b/c/d"), &f->err));
-    size_t count = 0;
-    assert_ok(f, fs_walk(store_local_root(f->s), count_file, &count, &f->err));
-    assert_int_equal(count, 1);
-}
-
-static void a_circle_of_links_ends_the_listing_with_an_error(void **state)
-{
-    struct fixture *f = *state;
-    struct listed l = {0};
-    put(f, "a/x", "1");
-    AUTO_FREE char *loop = mem_printf("%s/a/loop", store_local_root(f->s));
-    assert_int_equal(symlink(".", loop), 0);
-    assert_fails(f, ERR_CONFIG, store_list(f->s, STR(""), STR(""), on_listed, &l, &f->err));
-    buf_done(&l.text);
-}
-
-/* ---- memory, faulty, open ---- */
-
-static void a_memory_store_lives_as_long_as_its_last_handle(void **state)
-{
-    (void)state;
-    struct err err;
-    struct buf out = {0};
-    struct store *a = store_memory_open("shared");
-    struct store *b = store_memory_open("shared");
-    struct store *other = store_memory_open("other");
-    assert_int_equal(store_put(a, STR("k"), STR("v"), &err), 0);
-    assert_int_equal(store_get(b, STR("k"), &out, &err), STORE_GOT);
-    assert_int_equal(store_get(other, STR("k"), &out, &err), STORE_ABSENT);
-    store_close(a);
-    assert_int_equal(store_get(b, STR("k"), &out, &err), STORE_GOT);
-    store_close(b);
-    a = store_memory_open("shared");
-    assert_int_equal(store_get(a, STR("k"), &out, &err), STORE_ABSENT);
-    store_close(a);
-    store_close(other);
-    store_close(NULL);
-    assert_string_equal(out.ptr, "vv");
-    buf_done(&out);
-}
-
-struct order {
-    enum store_fault fault;
-    enum store_op op;
-    unsigned asked;
-};
-
-static enum store_fault on_order(void *user, enum store_op op, struct str key)
-{
-    struct order *o = user;
-    (void)key;
-    o->asked++;
-    return op == o->op ? o->fault : STORE_FAULT_NONE;
-}
-
-static void a_faulty_store_fails_on_order(void **state)
-{
-    (void)state;
-    struct err err = {0};
-    AUTO_BUF struct buf out = {0};
-    struct order order = {.op = STORE_OP_PUT_IF_ABSENT};
-    AUTO_STORE struct store *s = store_faulty_open(store_memory_open("faulty"), on_order, &order);
-    order.fault = STORE_FAULT_BEFORE;
-    assert_int_equal(store_put_if_absent(s, STR("k"), STR("body"), &err), STORE_PUT_UNKNOWN);
-    assert_int_equal(store_get(s, STR("k"), &out, &err), STORE_ABSENT);
-    order.fault = STORE_FAULT_REFUSE;
-    assert_int_equal(store_put_if_absent(s, STR("k"), STR("body"), &err), ERR_CONFIG);
-    order.fault = STORE_FAULT_TRUNCATE;
-    assert_int_equal(store_put_if_absent(s, STR("k"), STR("body"), &err), STORE_PUT_UNKNOWN);
-    assert_int_equal(store_get(s, STR("k"), &out, &err), STORE_GOT);
-    assert_string_equal(out.ptr, "bo");
-    order.fault = STORE_FAULT_AFTER;
-    assert_int_equal(store_put_if_absent(s, STR("l"), STR("body"), &err), STORE_PUT_UNKNOWN);
-    order.fault = STORE_FAULT_NONE;
-    assert_int_equal(store_put_if_absent(s, STR("l"), STR("body"), &err), STORE_PUT_EXISTS);
-
-    order = (struct order){.fault = STORE_FAULT_AFTER, .op = STORE_OP_GET};
-    assert_int_equal(store_get(s, STR("l"), &out, &err), ERR_IO);
-    assert_true(err.retry);
-    assert_string_equal(out.ptr, "bo");
-    order.op = STORE_OP_PUT;
-    assert_int_equal(store_put(s, STR("m"), STR("new"), &err), ERR_IO);
-    assert_int_equal(store_get(s, STR("m"), &out, &err), STORE_GOT);
-    order.op = STORE_OP_DELETE;
-    assert_int_equal(store_delete(s, STR("m"), &err), ERR_IO);
-    assert_int_equal(store_get(s, STR("m"), &out, &err), STORE_ABSENT);
-    order.op = STORE_OP_LIST;
-    struct listed l = {0};
-    assert_int_equal(store_list(s, STR(""), STR(""), on_listed, &l, &err), ERR_IO);
-    assert_string_equal(l.text.ptr, "k=2,l=4,");
-    buf_done(&l.text);
-    assert_int_equal(order.asked, 6);
-}
+/* ---- opening ---- */
 
 static void locations_open_the_store_that_they_name(void **state)
 {
@@ -814,19 +437,7 @@ static const struct test_case contract[] = {
     CASE(a_canceled_store_does_nothing_more),
 };
 
-static const struct test_case local_only[] = {
-    CASE(a_local_folder_is_made_when_first_written),
-    CASE(unfinished_files_are_hidden_and_none_stays),
-    CASE(a_local_file_is_moved_into_place),
-    CASE(a_symbolic_link_is_copied_not_moved),
-    CASE(a_file_on_another_file_system_is_copied),
-    CASE(a_folder_is_no_object),
-    CASE(a_circle_of_links_ends_the_listing_with_an_error),
-};
-
 static const struct test_case free_standing[] = {
-    CASE(a_memory_store_lives_as_long_as_its_last_handle),
-    CASE(a_faulty_store_fails_on_order),
     CASE(locations_open_the_store_that_they_name),
 };
 
@@ -850,13 +461,11 @@ int main(void)
 {
     static enum kind kinds[] = {KIND_LOCAL, KIND_MEMORY, KIND_S3};
     struct CMUnitTest tests[4 * ARRAY_COUNT(contract)] = {0};
-    static_assert(ARRAY_COUNT(local_only) + ARRAY_COUNT(free_standing) <= ARRAY_COUNT(contract),
-                  "they fit into `tests`");
+    static_assert(ARRAY_COUNT(free_standing) <= ARRAY_COUNT(contract), "they fit into `tests`");
     size_t count = 0;
     for (size_t i = 0; i < ARRAY_COUNT(kinds); i++) {
         count = add_cases(tests, count, contract, ARRAY_COUNT(contract), &kinds[i]);
     }
-    count = add_cases(tests, count, local_only, ARRAY_COUNT(local_only), &kinds[0]);
     count = add_cases(tests, count, free_standing, ARRAY_COUNT(free_standing), NULL);
     int rc = _cmocka_run_group_tests("store", tests, count, NULL, NULL);
     for (size_t i = 0; i < count; i++) {
