@@ -28,8 +28,8 @@ void cli_bound_close(struct cli_bound *b)
 }
 
 int cli_bound_source(const struct cli_bound *b, const struct plan_input *input,
-                     const struct settings *settings, struct stop *stop,
-                     struct source **ret_source, struct err *err)
+                     const struct settings *settings, struct stop *stop, struct source **ret_source,
+                     struct err *err)
 {
     const struct plan_stream *stream = input->stream;
     AUTO_FREE char *query = str_dup(b->table->query_name);

@@ -26,7 +26,7 @@ void cli_bound_close(struct cli_bound *b); /* {0} is fine */
  * the stream's.  ERR_CANCELED says what was waited for.
  */
 int cli_bound_source(const struct cli_bound *b, const struct plan_input *input,
-                     const struct settings *settings, struct stop *stop,
-                     struct source **ret_source, struct err *err);
+                     const struct settings *settings, struct stop *stop, struct source **ret_source,
+                     struct err *err);
 
 #endif

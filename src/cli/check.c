@@ -58,14 +58,16 @@ static int check_source(const struct check *c, const struct plan_input *input, s
 static int check_partitions(const struct check *c, const struct delta_snapshot *snapshot,
                             struct err *err)
 {
-    bool same = snapshot->metadata.partition_columns.count == c->bound.table->partition_columns.count;
+    bool same =
+        snapshot->metadata.partition_columns.count == c->bound.table->partition_columns.count;
     for (size_t i = 0; same && i < c->bound.table->partition_columns.count; i++) {
         same = str_eq_nocase(snapshot->metadata.partition_columns.items[i],
                              c->bound.table->partition_columns.items[i]);
     }
     return same ? 0
-                : err_set(err, ERR_CONFIG, "the table is partitioned otherwise: PARTITIONED BY "
-                                           "differs");
+                : err_set(err, ERR_CONFIG,
+                          "the table is partitioned otherwise: PARTITIONED BY "
+                          "differs");
 }
 
 static int check_snapshot(const struct check *c, const struct delta_snapshot *snapshot,
@@ -76,8 +78,8 @@ static int check_snapshot(const struct check *c, const struct delta_snapshot *sn
     const struct type *schema = NULL;
     TRY(delta_check_append(snapshot, err));
     TRY(check_partitions(c, snapshot, err));
-    int fit = TRY(delta_schema_fit(&arena, snapshot, c->bound.query->row_type, c->bound.table->merge_schema,
-                                   &schema_string, &schema, err));
+    int fit = TRY(delta_schema_fit(&arena, snapshot, c->bound.query->row_type,
+                                   c->bound.table->merge_schema, &schema_string, &schema, err));
     buf_printf(out, "table    version %" PRId64 ", %s\n", snapshot->version,
                fit == DELTA_SCHEMA_SAME ? "its schema fits"
                                         : "columns will be added (mergeSchema):");

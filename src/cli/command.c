@@ -13,15 +13,9 @@
 #include "cli/version.h"
 
 const struct cli_command *const cli_command_all[] = {
-    &cli_run_command,
-    &cli_check_command,
-    &cli_query_command,
-    &cli_table_command,
-    &cli_offsets_command,
-    &cli_produce_command,
-    &cli_demo_command,
-    &cli_version_command,
-    NULL,
+    &cli_run_command,   &cli_check_command,   &cli_query_command,
+    &cli_table_command, &cli_offsets_command, &cli_produce_command,
+    &cli_demo_command,  &cli_version_command, NULL,
 };
 
 #define NAMES_MAX 16
@@ -97,8 +91,9 @@ static int unknown_action(const struct cli_command *command, const char *name, s
     }
     const char *nearest = cli_option_nearest(str_of(name), names);
     if (nearest != NULL) {
-        return err_set(err, ERR_CONFIG, "unknown action \"%s\" of `sluice %s`; did you mean "
-                                        "\"%s\"?",
+        return err_set(err, ERR_CONFIG,
+                       "unknown action \"%s\" of `sluice %s`; did you mean "
+                       "\"%s\"?",
                        name, command->name, nearest);
     }
     return err_set(err, ERR_CONFIG, "unknown action \"%s\" of `sluice %s`; there are %s", name,
@@ -106,14 +101,14 @@ static int unknown_action(const struct cli_command *command, const char *name, s
 }
 
 static int run_action(const struct cli_command *command, struct cli_args args, const void *values,
-                      int argc, char **argv, struct err *err)
+                      const struct cli_words *words, struct err *err)
 {
     const char *name = args.count == 0 ? NULL : args.items[0];
     const struct cli_action *action = name == NULL ? NULL : find_action(command, name);
     if (action == NULL) {
         return unknown_action(command, name, err);
     }
-    TRY(cli_option_check_action(command->options, name, argc, argv, err));
+    TRY(cli_option_check_action(words, name, err));
     args.items++;
     args.count--;
     size_t wanted = action->arguments[0] == '\0' ? 0 : 1;
@@ -144,7 +139,7 @@ static int run_command(const struct cli_command *command, int argc, char **argv,
              common.log_format == LOG_JSON ? LOG_JSON : LOG_LOGFMT);
     struct cli_args args = {words->items.count, words->items.items};
     if (command->actions != NULL) {
-        return run_action(command, args, values, argc, argv, err);
+        return run_action(command, args, values, words, err);
     }
     if (args.count < command->args_min || args.count > command->args_max) {
         return err_set(err, ERR_CONFIG, "usage: sluice %s [OPTIONS] %s; `sluice help %s` says more",
@@ -214,6 +209,6 @@ int cli_command_main(int argc, char **argv, struct err *err)
     AUTO_FREE void *values = mem_zalloc(command->values_bytes);
     struct cli_words words = {0};
     int rc = run_command(command, argc - 2, argv + 2, values, &words, err);
-    vec_done(&words.items);
+    cli_option_words_done(&words);
     return rc;
 }

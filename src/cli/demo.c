@@ -52,7 +52,7 @@ static void demo_done(struct demo *d)
 }
 #define AUTO_DEMO AUTO(demo_done)
 
-/* ---- the feeder ------------------------------------------------------------------------------- */
+/* ---- the feeder ---------------------------------------------------------------------------- */
 
 static int feed_until_stop(struct demo *d, struct producer *producer, struct err *err)
 {
@@ -94,7 +94,7 @@ static void feed(void *user)
     }
 }
 
-/* ---- setting up ------------------------------------------------------------------------------- */
+/* ---- setting up ---------------------------------------------------------------------------- */
 
 static int demo_open(struct demo *d, const struct demo_values *v, struct err *err)
 {
@@ -116,7 +116,7 @@ static int demo_open(struct demo *d, const struct demo_values *v, struct err *er
     return 0;
 }
 
-/* ---- the end ---------------------------------------------------------------------------------- */
+/* ---- the end ------------------------------------------------------------------------------- */
 
 static int show_rows(const char *location, const char *what, const char *more, struct err *err)
 {
@@ -134,9 +134,8 @@ static int show_rows(const char *location, const char *what, const char *more, s
 static int show_result(const struct demo *d, struct err *err)
 {
     AUTO_BUF struct buf text = {0};
-    buf_printf(&text,
-               "\n%" PRIu64 " feeds of %d vehicles were published; %s holds:\n\n",
-               d->feeds, DEMO_VEHICLES, d->location);
+    buf_printf(&text, "\n%" PRIu64 " feeds of %d vehicles were published; %s holds:\n\n", d->feeds,
+               DEMO_VEHICLES, d->location);
     TRY(cli_out_write(buf_str(&text), err));
     TRY(show_rows(d->location,
                   "SELECT count(*) AS \"rows\", count(DISTINCT vehicle_id) AS vehicles, "
@@ -160,7 +159,7 @@ static int show_result(const struct demo *d, struct err *err)
     return cli_out_write(buf_str(&text), err);
 }
 
-/* ---- running ---------------------------------------------------------------------------------- */
+/* ---- running ------------------------------------------------------------------------------- */
 
 static int demo_run(struct demo *d, const struct demo_values *v, struct cli_stops *stops,
                     struct err *err)

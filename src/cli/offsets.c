@@ -16,10 +16,10 @@
 #include "cli/offsets_table.h"
 #include "cli/print.h"
 
-/* ---- show -------------------------------------------------------------------------------------- */
+/* ---- show ---------------------------------------------------------------------------------- */
 
 static const struct cli_print_column show_columns[] = {
-    {{"stream", 6}, false}, {{"topic", 5}, false}, {{"partition", 9}, true},
+    {{"stream", 6}, false}, {{"topic", 5}, false},    {{"partition", 9}, true},
     {{"table", 5}, true},   {{"log start", 9}, true}, {{"log end", 7}, true},
     {{"lag", 3}, true},     {{"state", 5}, false},
 };
@@ -106,8 +106,9 @@ static int print_head(const struct cli_offsets *o, struct err *err)
     } else {
         const struct delta_snapshot *s = delta_snapshot(o->delta);
         buf_printf(&text, ", version %" PRId64, s->version);
-        buf_printf(&text, o->sequence < 0 ? ": this query has not written it\n"
-                                          : ": %" PRId64 " commits of this query\n",
+        buf_printf(&text,
+                   o->sequence < 0 ? ": this query has not written it\n"
+                                   : ": %" PRId64 " commits of this query\n",
                    o->sequence);
     }
     return cli_out_write(buf_str(&text), err);
@@ -145,7 +146,8 @@ static int show_offsets(const struct cli_args *args, const void *values, struct 
     return 0;
 }
 
-/* ---- what the writing actions share -------------------------------------------------------------- */
+/* ---- what the writing actions share
+ * -------------------------------------------------------------- */
 
 /* Shows the changes, asks, commits. */
 static int confirm_and_commit(struct cli_offsets *o, const struct cli_offsets_values *v,
@@ -159,8 +161,8 @@ static int confirm_and_commit(struct cli_offsets *o, const struct cli_offsets_va
     cli_offsets_describe(o, &text);
     TRY(cli_out_write(buf_str(&text), err));
     if (!v->yes) {
-        int answer = TRY(cli_out_ask("Commit this? A running instance of the query will stop.",
-                                     err));
+        int answer =
+            TRY(cli_out_ask("Commit this? A running instance of the query will stop.", err));
         if (answer == 0) {
             return err_set(err, ERR_CANCELED, "nothing was changed");
         }
@@ -218,8 +220,9 @@ static int find_row(struct cli_offsets *o, const struct cli_offsets_values *v,
             continue;
         }
         if (found != NULL) {
-            return err_set(err, ERR_CONFIG, "several streams read \"%.*s\"; --stream says which is "
-                                            "meant",
+            return err_set(err, ERR_CONFIG,
+                           "several streams read \"%.*s\"; --stream says which is "
+                           "meant",
                            STR_FMT(topic));
         }
         found = row;
@@ -232,7 +235,8 @@ static int find_row(struct cli_offsets *o, const struct cli_offsets_values *v,
     return 0;
 }
 
-/* ---- set, reset, skip, adopt --------------------------------------------------------------------- */
+/* ---- set, reset, skip, adopt
+ * --------------------------------------------------------------------- */
 
 static int change_set(struct cli_offsets *o, const struct cli_offsets_values *v, struct err *err)
 {
@@ -292,8 +296,9 @@ static int change_skip(struct cli_offsets *o, const struct cli_offsets_values *v
     if (at < row->log_start) {
         cli_offsets_change(o, &row->position, row->log_start);
     } else if (at >= row->log_end) {
-        return err_set(err, ERR_CONFIG, "the position is the end of the log: there is no message "
-                                        "to skip");
+        return err_set(err, ERR_CONFIG,
+                       "the position is the end of the log: there is no message "
+                       "to skip");
     } else {
         cli_offsets_change(o, &row->position, at + 1);
     }

@@ -22,14 +22,16 @@ int cli_offsets_choose(const struct plan *plan, const char *name,
         }
     }
     if (found == NULL) {
-        return err_set(err, ERR_CONFIG, "%.*s has the streaming tables %s; --table NAME chooses one",
+        return err_set(err, ERR_CONFIG,
+                       "%.*s has the streaming tables %s; --table NAME chooses one",
                        STR_FMT(plan->file), names.len == 0 ? "(none)" : names.ptr);
     }
     *ret_table = found;
     return 0;
 }
 
-/* ---- the table ------------------------------------------------------------------------------------ */
+/* ---- the table
+ * ------------------------------------------------------------------------------------ */
 
 static int64_t read_sequence(const struct delta_snapshot *snapshot, struct str query)
 {
@@ -64,7 +66,8 @@ static int open_table(struct cli_offsets *o, struct err *err)
     return 0;
 }
 
-/* ---- the source ----------------------------------------------------------------------------------- */
+/* ---- the source
+ * ----------------------------------------------------------------------------------- */
 
 static bool same_place(const struct sink_position *a, const struct sink_position *b)
 {
@@ -176,9 +179,8 @@ static void sort_rows(struct cli_offsets *o)
     }
 }
 
-int cli_offsets_open(struct cli_offsets *o, const struct plan *plan,
-                     const struct plan_table *table, struct stop *stop, int64_t timeout_us,
-                     struct err *err)
+int cli_offsets_open(struct cli_offsets *o, const struct plan *plan, const struct plan_table *table,
+                     struct stop *stop, int64_t timeout_us, struct err *err)
 {
     TRY(cli_bound_open(&o->bound, plan, table, err));
     TRY(cli_spool_open(&o->spool, err));
@@ -207,7 +209,8 @@ void cli_offsets_close(struct cli_offsets *o)
     arena_done(&o->arena);
 }
 
-/* ---- what a row means ----------------------------------------------------------------------------- */
+/* ---- what a row means
+ * ----------------------------------------------------------------------------- */
 
 int64_t cli_offsets_lag(const struct cli_offsets_row *row)
 {
@@ -235,7 +238,8 @@ const char *cli_offsets_state(const struct cli_offsets_row *row)
     return "ok";
 }
 
-/* ---- changes --------------------------------------------------------------------------------------- */
+/* ---- changes
+ * --------------------------------------------------------------------------------------- */
 
 static void push_change(struct cli_offsets *o, struct str query,
                         const struct sink_position *position, int64_t from, int64_t to)
@@ -397,8 +401,9 @@ int cli_offsets_commit(struct cli_offsets *o, int64_t *ret_version, struct err *
         rc = delta_commit(o->delta, &change, ret_version, err);
     }
     if (rc == ERR_FENCED) {
-        return err_set(err, ERR_CONFIG, "the query is running: it committed meanwhile; stop it "
-                                        "first");
+        return err_set(err, ERR_CONFIG,
+                       "the query is running: it committed meanwhile; stop it "
+                       "first");
     }
     TRY(rc);
     return rc == DELTA_COMMITTED ? 0

@@ -54,9 +54,8 @@ struct cli_offsets {
 int cli_offsets_choose(const struct plan *plan, const char *name,
                        const struct plan_table **ret_table, struct err *err);
 /* Reads the table and asks the broker; one that does not answer is a .trouble, not an error. */
-int cli_offsets_open(struct cli_offsets *o, const struct plan *plan,
-                     const struct plan_table *table, struct stop *stop, int64_t timeout_us,
-                     struct err *err);
+int cli_offsets_open(struct cli_offsets *o, const struct plan *plan, const struct plan_table *table,
+                     struct stop *stop, int64_t timeout_us, struct err *err);
 void cli_offsets_close(struct cli_offsets *o);
 #define AUTO_OFFSETS AUTO(cli_offsets_close)
 

@@ -249,28 +249,25 @@ int cli_option_parse(const struct cli_option *const *tables, int argc, char **ar
             cut.value = argv[++i];
         }
         TRY(put(cut.option, cut.value, values, err));
+        *vec_push(&words->given) = cut.option;
     }
     return 0;
 }
 
-int cli_option_check_action(const struct cli_option *table, const char *action, int argc,
-                            char **argv, struct err *err)
+int cli_option_check_action(const struct cli_words *words, const char *action, struct err *err)
 {
-    for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++) {
-        if (!is_option(argv[i])) {
-            continue;
-        }
-        struct str name = str_skip(str_of(argv[i]), 2);
-        ptrdiff_t equals = str_find(name, '=');
-        name = equals < 0 ? name : str_head(name, (size_t)equals);
-        const struct cli_option *const tables[] = {table, NULL};
-        const struct cli_option *o =
-            argv[i][1] == '-' ? find_long(tables, name) : find_letter(tables, argv[i][1]);
-        if (o != NULL && o->actions != NULL &&
-            cli_option_choice(o->actions, str_of(action)) < 0) {
+    for (size_t i = 0; i < words->given.count; i++) {
+        const struct cli_option *o = words->given.items[i];
+        if (o->actions != NULL && cli_option_choice(o->actions, str_of(action)) < 0) {
             return err_set(err, ERR_CONFIG, "--%s does not belong to \"%s\" but to %s", o->name,
                            action, o->actions);
         }
     }
     return 0;
+}
+
+void cli_option_words_done(struct cli_words *words)
+{
+    vec_done(&words->items);
+    vec_done(&words->given);
 }

@@ -36,7 +36,9 @@ struct cli_option {
 /* What is left of the command line; items are borrowed from argv. */
 struct cli_words {
     VEC(const char *) items;
+    VEC(const struct cli_option *) given; /* in order */
 };
+void cli_option_words_done(struct cli_words *words);
 
 /*
  * Presets, then argv[0 … argc-1], into *values (zeroed by the caller).  `tables` is a
@@ -47,8 +49,7 @@ int cli_option_parse(const struct cli_option *const *tables, int argc, char **ar
                      struct cli_words *words, struct err *err);
 
 /* ERR_CONFIG for an option that was given and does not belong to this action. */
-int cli_option_check_action(const struct cli_option *table, const char *action, int argc,
-                            char **argv, struct err *err);
+int cli_option_check_action(const struct cli_words *words, const char *action, struct err *err);
 
 /* "a" is one of "a|b|c": its index, case ignored; -1 = none. */
 int cli_option_choice(const char *choices, struct str text);

@@ -38,7 +38,7 @@ static int flush_out(struct cli_print *p, struct err *err)
     return 0;
 }
 
-/* ---- table ----------------------------------------------------------------------------------- */
+/* ---- table --------------------------------------------------------------------------------- */
 
 /* Code point at the start of `s` (valid UTF-8) and its length; a stray byte is U+FFFD. */
 static size_t decode_point(struct str s, uint32_t *ret_point)
@@ -203,7 +203,7 @@ static int put_table_row(struct cli_print *p, const struct str *cells, struct er
     return 0;
 }
 
-/* ---- CSV, JSON -------------------------------------------------------------------------------- */
+/* ---- CSV, JSON ----------------------------------------------------------------------------- */
 
 static void add_csv(struct buf *out, struct str cell)
 {
@@ -282,7 +282,7 @@ static void add_csv_row(struct cli_print *p, const struct str *cells)
     buf_add_char(&p->out, '\n');
 }
 
-/* ---- all -------------------------------------------------------------------------------------- */
+/* ---- all ----------------------------------------------------------------------------------- */
 
 int cli_print_begin(struct cli_print *p, struct err *err)
 {
@@ -326,7 +326,8 @@ int cli_print_end(struct cli_print *p, struct err *err)
             TRY(begin_table(p, err));
         }
         if (p->count_line) {
-            buf_printf(&p->out, "(%" PRIu64 " row%s)\n", p->row_count, p->row_count == 1 ? "" : "s");
+            buf_printf(&p->out, "(%" PRIu64 " row%s)\n", p->row_count,
+                       p->row_count == 1 ? "" : "s");
         }
     }
     return flush_out(p, err);

@@ -18,8 +18,8 @@ struct cli_print_column {
 struct cli_print {
     enum cli_print_format format;
     int fd;
-    const char *target;  /* its name, for messages */
-    size_t cell_max;     /* table: characters of a cell; 0 = all */
+    const char *target; /* its name, for messages */
+    size_t cell_max;    /* table: characters of a cell; 0 = all */
     const struct cli_print_column *columns;
     size_t column_count;
     bool count_line; /* table: "(N rows)" */

@@ -88,8 +88,9 @@ static int find_key(struct produce *p, const struct cli_lines *lines, struct str
     arena_reset(&p->arena);
     struct json *root = NULL;
     if (json_parse(&p->arena, line, &root, err) < 0 || root->kind != JSON_OBJECT) {
-        return err_set(err, ERR_DATA, "line %" PRIu64 " of %s is no JSON object, which --key-field "
-                                      "needs",
+        return err_set(err, ERR_DATA,
+                       "line %" PRIu64 " of %s is no JSON object, which --key-field "
+                       "needs",
                        lines->number, lines->path);
     }
     const struct json *field = json_find(root, p->values->key_field);
@@ -166,8 +167,9 @@ static int produce_main(const struct cli_args *args, const void *values, struct 
         return err_set(err, ERR_CONFIG, "--topic is missing");
     }
     if ((v->generator >= 0) == (args->count > 0)) {
-        return err_set(err, ERR_CONFIG, "name a file of lines, or - for standard input, or "
-                                        "--generator");
+        return err_set(err, ERR_CONFIG,
+                       "name a file of lines, or - for standard input, or "
+                       "--generator");
     }
     if (v->partition < -1 || v->partition > INT32_MAX || v->rate < 0 || v->rows < 0) {
         return err_set(err, ERR_CONFIG, "--partition, --rate and --rows are not negative");

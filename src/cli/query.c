@@ -72,8 +72,7 @@ static int write_result(struct cli_scan_query *q, const struct query_values *v, 
 {
     if (v->format != CLI_PRINT_PARQUET) {
         size_t cell_max = isatty(fd) == 1 ? TERMINAL_CELL : 0;
-        return cli_scan_query_print(q, (enum cli_print_format)v->format, fd, target, cell_max,
-                                    err);
+        return cli_scan_query_print(q, (enum cli_print_format)v->format, fd, target, cell_max, err);
     }
     AUTO_FREE char *path = mem_printf("%s/result.parquet", q->spool.path);
     TRY(cli_scan_query_copy(q, path, err));
@@ -177,14 +176,15 @@ const struct cli_command cli_query_command = {
     .summary = "run a SELECT over Delta tables",
     .about =
         "A table is delta_scan('PATH') or delta_scan('PATH', VERSION), PATH being a folder or\n"
-        "s3a://bucket/path, or with --pipeline the name of a streaming table. The SQL is DuckDB's;\n"
+        "s3a://bucket/path, or with --pipeline the name of a streaming table. The SQL is "
+        "DuckDB's;\n"
         "it can read these tables and no other files. With - the query is read from standard\n"
         "input. Files of an S3 table are copied to $TMPDIR (or $SLUICE_SPOOL) for the query.\n",
-    .examples =
-        "  sluice query \"SELECT count(*) FROM delta_scan('./lake/vehicle_positions')\"\n"
-        "  sluice query -p vehicle_positions.sql 'FROM vehicle_positions LIMIT 10'\n"
-        "  sluice query --format csv -o day.csv \"SELECT * FROM delta_scan('s3a://lake/events', 42) "
-        "WHERE day = '2026-01-31'\"\n",
+    .examples = "  sluice query \"SELECT count(*) FROM delta_scan('./lake/vehicle_positions')\"\n"
+                "  sluice query -p vehicle_positions.sql 'FROM vehicle_positions LIMIT 10'\n"
+                "  sluice query --format csv -o day.csv \"SELECT * FROM "
+                "delta_scan('s3a://lake/events', 42) "
+                "WHERE day = '2026-01-31'\"\n",
     .options = query_options,
     .values_bytes = sizeof(struct query_values),
     .args_min = 1,

@@ -38,8 +38,9 @@ static int run_file(const struct cli_args *args, const void *values, struct err 
     TRY(cli_stops_open(&stops, err));
     TRY(job_run_plan(plan, &options, &stops.stop, &stops.now, err));
     if (stop_is_set(&stops.now)) {
-        return err_set(err, ERR_CANCELED, "stopped at once; the next run continues after the last "
-                                          "commit");
+        return err_set(err, ERR_CANCELED,
+                       "stopped at once; the next run continues after the last "
+                       "commit");
     }
     return 0;
 }

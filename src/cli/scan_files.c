@@ -65,8 +65,8 @@ static int on_file(void *user, const struct delta_file *file, struct err *err)
     f->key = arena_str(&files->arena, file->key);
     f->values = arena_str(&files->arena, file->partition_values);
     f->size_bytes = file->size_bytes;
-    f->fetch = files->local_dir == NULL || is_pattern(f->key) ||
-               is_pattern(str_of(files->local_dir));
+    f->fetch =
+        files->local_dir == NULL || is_pattern(f->key) || is_pattern(str_of(files->local_dir));
     f->path = f->fetch ? arena_printf(&files->arena, "%s/scan-%zu-%zu.parquet", c->spool->path,
                                       c->index, files->items.count)
                        : arena_printf(&files->arena, "%s/%.*s", files->local_dir, STR_FMT(f->key));
@@ -97,9 +97,9 @@ int cli_scan_files_open(struct cli_scan_files *files, const struct cli_spool *sp
     TRY(store_open(location, options == NULL ? &preset : options, &files->store, err));
     TRY(find_local_dir(files, err));
     struct collect collect = {files, spool, index};
-    if (delta_files(files->store, spool->db, spool->path, version, &files->arena, &files->snapshot,
-                    on_file, &collect, err) < 0 ||
-        delta_check_read(&files->snapshot, err) < 0) {
+    int rc = delta_files(files->store, spool->db, spool->path, version, &files->arena,
+                         &files->snapshot, on_file, &collect, err);
+    if (rc < 0) {
         return err_wrap(err, "table \"%.*s\"", STR_FMT(location));
     }
     if (files->snapshot.version < 0) {
@@ -125,7 +125,7 @@ uint64_t cli_scan_files_missing(const struct cli_scan_files *files)
     return bytes;
 }
 
-/* ---- fetching ------------------------------------------------------------------------------- */
+/* ---- fetching ------------------------------------------------------------------------------ */
 
 struct fetch {
     struct cli_scan_files *files;

@@ -29,7 +29,7 @@ struct cli_scan_files {
 /*
  * The table at `location` (options may be NULL), version -1 = newest; fetches nothing yet.
  * `index` tells several apart in one spool.  Refuses by name what cannot be read right:
- * features (delta_check_read), deletion vectors, files outside of the table.
+ * features, deletion vectors, files outside of the table.
  */
 int cli_scan_files_open(struct cli_scan_files *files, const struct cli_spool *spool, size_t index,
                         struct str location, const struct store_options *options, int64_t version,

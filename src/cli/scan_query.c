@@ -67,7 +67,7 @@ static void set_live_store(struct cli_scan_query *q, struct store *store)
     }
 }
 
-/* ---- tables ----------------------------------------------------------------------------------- */
+/* ---- tables -------------------------------------------------------------------------------- */
 
 /* A view to be made: its name and the table it shows (index in q->tables). */
 struct wanted_view {
@@ -109,8 +109,7 @@ static int want_table(struct cli_scan_query *q, struct wanted *w, const char *na
 }
 
 static int want_tables(struct cli_scan_query *q, struct wanted *w, struct str sql,
-                       const struct cli_scan_calls *calls, const struct plan *plan,
-                       struct err *err)
+                       const struct cli_scan_calls *calls, const struct plan *plan, struct err *err)
 {
     const struct store_options *options =
         plan != NULL && plan->tables.count > 0 ? &plan->tables.items[0].store : NULL;
@@ -172,13 +171,13 @@ static int open_database(struct cli_scan_query *q, struct err *err)
     return stop_is_set(&q->stop) ? err_set(err, ERR_CANCELED, "interrupted") : 0;
 }
 
-/* ---- the statement ---------------------------------------------------------------------------- */
+/* ---- the statement ------------------------------------------------------------------------- */
 
 static bool is_number(struct str type)
 {
-    static const char *const names[] = {"TINYINT",  "SMALLINT",  "INTEGER", "BIGINT",
-                                        "HUGEINT",  "UTINYINT",  "USMALLINT", "UINTEGER",
-                                        "UBIGINT",  "UHUGEINT",  "FLOAT",   "DOUBLE"};
+    static const char *const names[] = {"TINYINT", "SMALLINT", "INTEGER",   "BIGINT",
+                                        "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER",
+                                        "UBIGINT", "UHUGEINT", "FLOAT",     "DOUBLE"};
     for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
         if (str_eq_c(type, names[i])) {
             return true;
@@ -257,7 +256,7 @@ int cli_scan_query_open(struct cli_scan_query *q, struct str sql,
     return describe(q, err);
 }
 
-/* ---- rows ------------------------------------------------------------------------------------- */
+/* ---- rows ---------------------------------------------------------------------------------- */
 
 /* SELECT c1::VARCHAR, … FROM (the query) AS q(c1, …): names of columns may occur twice. */
 static void add_texts(const struct cli_scan_query *q, bool json, struct buf *sql)

@@ -29,7 +29,7 @@ struct cli_scan_query {
 };
 
 struct cli_scan_query_options {
-    const struct plan *plan; /* its streaming tables may be named; NULL = none */
+    const struct plan *plan;  /* its streaming tables may be named; NULL = none */
     uint64_t fetch_bytes_max; /* of files that have to be fetched */
 };
 

@@ -30,8 +30,8 @@ struct scanner {
 
 static bool is_word_byte(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '_' || c == '$' || (unsigned char)c >= 0x80;
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '$' || (unsigned char)c >= 0x80;
 }
 
 static bool is_digit(char c)
@@ -246,8 +246,9 @@ int cli_scan_text_find(struct str sql, struct arena *arena, struct cli_scan_call
             continue;
         }
         if (ended) {
-            return err_set(err, ERR_CONFIG, "only one statement can be run; there is more after "
-                                            "the semicolon");
+            return err_set(err, ERR_CONFIG,
+                           "only one statement can be run; there is more after "
+                           "the semicolon");
         }
         calls.text_bytes = s.at;
         struct scanner ahead = s;

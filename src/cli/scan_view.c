@@ -63,7 +63,7 @@ static ptrdiff_t partition_of(const struct view *v, struct str name)
     return -1;
 }
 
-/* ---- files by their values ------------------------------------------------------------------ */
+/* ---- files by their values ----------------------------------------------------------------- */
 
 static int read_values(struct view *v, const struct cli_scan_file *file, struct str *ret_values,
                        struct err *err)
@@ -98,8 +98,8 @@ static int compare_values(const void *a, const void *b)
     for (size_t i = 0; i < x->count; i++) {
         bool x_null = x->values[i].ptr == NULL;
         bool y_null = y->values[i].ptr == NULL;
-        int order = x_null || y_null ? (int)x_null - (int)y_null
-                                     : str_cmp(x->values[i], y->values[i]);
+        int order =
+            x_null || y_null ? (int)x_null - (int)y_null : str_cmp(x->values[i], y->values[i]);
         if (order != 0) {
             return order;
         }
@@ -137,7 +137,7 @@ static int sort_files(struct view *v, struct err *err)
     return 0;
 }
 
-/* ---- SQL ------------------------------------------------------------------------------------- */
+/* ---- SQL ----------------------------------------------------------------------------------- */
 
 static void add_cast(struct buf *sql, const struct type *type)
 {
@@ -233,7 +233,7 @@ static void add_nothing(const struct view *v, struct buf *sql)
     buf_add_c(sql, " WHERE false");
 }
 
-/* ---- many groups ------------------------------------------------------------------------------ */
+/* ---- many groups --------------------------------------------------------------------------- */
 
 static void add_map_row(const struct view_file *item, struct buf *sql)
 {

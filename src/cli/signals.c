@@ -57,8 +57,8 @@ static void signal_set(sigset_t *set)
 
 int cli_signals_open(struct cli_signals *s, cli_signals_fn on_signal, void *user, struct err *err)
 {
-    *s = (struct cli_signals){
-        .on_signal = on_signal, .user = user, .signal_fd = -1, .close_fd = -1};
+    *s =
+        (struct cli_signals){.on_signal = on_signal, .user = user, .signal_fd = -1, .close_fd = -1};
     sigset_t set;
     signal_set(&set);
     (void)pthread_sigmask(SIG_BLOCK, &set, NULL);

@@ -34,7 +34,7 @@ static int print_begin(struct cli_print *print, const struct cli_print_column *c
     return cli_print_begin(print, err);
 }
 
-/* ---- history ---------------------------------------------------------------------------------- */
+/* ---- history ------------------------------------------------------------------------------- */
 
 struct history {
     struct cli_print print;
@@ -42,7 +42,7 @@ struct history {
 };
 
 static const struct cli_print_column history_columns[] = {
-    {{"version", 7}, true},     {{"timestamp", 9}, false}, {{"operation", 9}, false},
+    {{"version", 7}, true},      {{"timestamp", 9}, false}, {{"operation", 9}, false},
     {{"parameters", 10}, false}, {{"rows", 4}, true},       {{"files", 5}, true},
 };
 
@@ -90,11 +90,10 @@ static struct str find_parameters(const struct json *info, struct buf *text)
     return text->len == 0 ? STR("") : buf_str(text);
 }
 
-static int history_row(struct history *h, int64_t version, const struct json *info,
-                       struct err *err)
+static int history_row(struct history *h, int64_t version, const struct json *info, struct err *err)
 {
-    static const char *const rows_names[] = {"numOutputRows", "num_added_rows",
-                                             "num_output_rows", NULL};
+    static const char *const rows_names[] = {"numOutputRows", "num_added_rows", "num_output_rows",
+                                             NULL};
     static const char *const file_names[] = {"numAddedFiles", "numFiles", "num_added_files", NULL};
     static const char *const operation_names[] = {"operation", NULL};
     const struct json *metrics = json_find(info, "operationMetrics");
@@ -147,7 +146,7 @@ static int show_history(const struct cli_args *args, const void *values, struct 
     return rc;
 }
 
-/* ---- files ------------------------------------------------------------------------------------ */
+/* ---- files --------------------------------------------------------------------------------- */
 
 struct files {
     struct cli_print print;
@@ -157,7 +156,10 @@ struct files {
 };
 
 static const struct cli_print_column files_columns[] = {
-    {{"path", 4}, false}, {{"bytes", 5}, true}, {{"rows", 4}, true}, {{"partition", 9}, false},
+    {{"path", 4}, false},
+    {{"bytes", 5}, true},
+    {{"rows", 4}, true},
+    {{"partition", 9}, false},
 };
 
 static void add_file_json(const struct delta_file *file, struct buf *out)

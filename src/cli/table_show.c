@@ -70,8 +70,8 @@ static void add_queries(struct buf *out, const struct delta_snapshot *s)
 {
     for (size_t i = 0; i < s->txns.count; i++) {
         const struct delta_txn *txn = &s->txns.items[i];
-        buf_printf(out, "%s  %.*s = %" PRId64, i == 0 ? "transactions\n" : "",
-                   STR_FMT(txn->app_id), txn->version);
+        buf_printf(out, "%s  %.*s = %" PRId64, i == 0 ? "transactions\n" : "", STR_FMT(txn->app_id),
+                   txn->version);
         if (txn->last_updated_ms != 0) {
             buf_add_c(out, "  at ");
             clock_add_iso_ms(out, txn->last_updated_ms * 1000);
@@ -121,8 +121,8 @@ static void print_text(const struct delta_snapshot *s, const struct size *size, 
     add_line(out, "files", buf_str(&text));
     buf_reset(&text);
     buf_add_i64(&text, size->rows);
-    add_line(out, "rows", size->rows < 0 ? STR("unknown (files without statistics)")
-                                         : buf_str(&text));
+    add_line(out, "rows",
+             size->rows < 0 ? STR("unknown (files without statistics)") : buf_str(&text));
     if (s->checkpoint_version >= 0) {
         buf_printf(out, "%-12s %" PRId64 "\n", "checkpoint", s->checkpoint_version);
     }

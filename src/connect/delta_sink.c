@@ -450,7 +450,7 @@ static struct str make_parameters(struct delta_sink *sink, const char *output_mo
     return arena_str(arena, buf_str(&text));
 }
 
-/* One commit; after a foreign change of the schema the query is fitted to it and sent again. */
+/* One commit; after a foreign change of the schema the query is fitted to it once more. */
 static int commit_change(struct delta_sink *sink, struct delta_change *change, int64_t *ret_version,
                          struct err *err)
 {
@@ -460,14 +460,13 @@ static int commit_change(struct delta_sink *sink, struct delta_change *change, i
             break;
         }
         assert(rc == DELTA_SCHEMA_CHANGED);
-        if (sink->create) {
-            /* Somebody made the table before us. */
-            change->operation = "STREAMING UPDATE";
-            TRY(plan_table(sink, err));
-        } else {
-            TRY(check_same_table(sink, err));
-            TRY(plan_schema(sink, err));
+        TRY(check_same_table(sink, err));
+        if (change->add_count > 0) {
+            /* The files were made for the schema that was: begin anew, nothing is lost. */
+            return err_set_retry(err, "the table's schema or properties were changed by another "
+                                      "writer");
         }
+        TRY(plan_schema(sink, err));
         change->metadata = sink->pending_metadata;
         change->protocol = sink->pending_protocol;
     }

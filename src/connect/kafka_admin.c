@@ -8,13 +8,18 @@
  *
  *  (1) Only the job's thread serves rd_kafka_poll, and so the error callback
  *      that writes `status`; other threads see a refused login as no answer.
- *  (2) After the stop a question still has STOP_GRACE_US: the last batch of a
+ *  (2) An admin question is asked only when a broker can be reached: one that
+ *      waits for its broker makes librdkafka reconnect without any pause, at
+ *      the full cost of two threads (seen in 2.15.1).  Plain metadata requests
+ *      wait in peace, so they are the gate.
+ *  (3) After the stop a question still has STOP_GRACE_US: the last batch of a
  *      graceful stop is verified before its commit.
  */
 #include "connect/kafka_source.h"
 
-#define REQUEST_MS    5000
+#define REQUEST_MS    2000
 #define SLICE_MS      50
+#define GATE_MS       500
 #define RETRY_US      200000
 #define STOP_GRACE_US 2000000
 #define UNKNOWN_TRIES 2
@@ -95,6 +100,46 @@ static int kafka_patience_check(struct kafka_patience *p, struct err *err)
     return now < p->wait.until_mono_us ? 1 : 0;
 }
 
+static void kafka_admin_set_reachable(struct kafka_source *s, bool is_reachable)
+{
+    MUTEX_GUARD(&s->lock);
+    s->is_reachable = is_reachable;
+}
+
+static bool kafka_admin_is_reachable(struct kafka_source *s)
+{
+    MUTEX_GUARD(&s->lock);
+    return s->is_reachable;
+}
+
+static void kafka_admin_show(struct kafka_patience *p, const char *text)
+{
+    if (p->wait.is_job && p->s->base.status.state != SOURCE_DOWN) {
+        source_set_status(&p->s->base, SOURCE_DOWN, "waiting for the broker: %s", text);
+    }
+}
+
+/* Invariant (2). 1 = go on, 0 = time is over. */
+static int kafka_admin_gate(struct kafka_patience *p, struct err *err)
+{
+    struct kafka_source *s = p->s;
+    while (!kafka_admin_is_reachable(s)) {
+        const rd_kafka_metadata_t *md = NULL;
+        rd_kafka_resp_err_t code = rd_kafka_metadata(s->admin, 0, NULL, &md, GATE_MS);
+        if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
+            rd_kafka_metadata_destroy(md);
+            kafka_admin_set_reachable(s, true);
+            break;
+        }
+        TRY(kafka_error_hopeless(code, "kafka", rd_kafka_err2str(code), err));
+        kafka_admin_show(p, rd_kafka_err2str(code));
+        if (TRY(kafka_patience_check(p, err)) == 0) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
 /* Waits for the one event of `queue`: 1 = *ret_event, 0 = time is over. */
 static int kafka_admin_await(struct kafka_patience *p, rd_kafka_queue_t *queue,
                              rd_kafka_event_t **ret_event, struct err *err)
@@ -114,9 +159,7 @@ static int kafka_admin_await(struct kafka_patience *p, rd_kafka_queue_t *queue,
 /* Between two tries of a question: 1 = try again, 0 = time is over. */
 static int kafka_admin_pause(struct kafka_patience *p, const char *text, struct err *err)
 {
-    if (p->wait.is_job && p->s->base.status.state != SOURCE_DOWN) {
-        source_set_status(&p->s->base, SOURCE_DOWN, "waiting for the broker: %s", text);
-    }
+    kafka_admin_show(p, text);
     int64_t until_us = clock_mono_us() + RETRY_US;
     while (clock_mono_us() < until_us) {
         if (TRY(kafka_patience_check(p, err)) == 0) {
@@ -230,6 +273,9 @@ int kafka_admin_describe(struct kafka_source *s, const char **names, size_t coun
         AUTO_QUEUE rd_kafka_queue_t *queue = rd_kafka_queue_new(s->admin);
         AUTO_EVENT rd_kafka_event_t *event = NULL;
         char text[256];
+        if (TRY(kafka_admin_gate(&patience, err)) == 0) {
+            return 0;
+        }
         kafka_describe_ask(s, names, count, queue);
         if (TRY(kafka_admin_await(&patience, queue, &event, err)) == 0) {
             return 0;
@@ -240,6 +286,7 @@ int kafka_admin_describe(struct kafka_source *s, const char **names, size_t coun
             }
             kafka_descriptions_done(out);
         } else {
+            kafka_admin_set_reachable(s, false);
             snprintf(text, sizeof(text), "%s", rd_kafka_event_error_string(event));
             TRY(kafka_error_hopeless(rd_kafka_event_error(event), "kafka: topics", text, err));
         }
@@ -335,6 +382,9 @@ int kafka_admin_offsets(struct kafka_source *s, rd_kafka_topic_partition_list_t 
         AUTO_QUEUE rd_kafka_queue_t *queue = rd_kafka_queue_new(s->admin);
         AUTO_EVENT rd_kafka_event_t *event = NULL;
         char text[512];
+        if (TRY(kafka_admin_gate(&patience, err)) == 0) {
+            return 0;
+        }
         kafka_offsets_ask(s, question, uncommitted, queue);
         if (TRY(kafka_admin_await(&patience, queue, &event, err)) == 0) {
             return 0;
@@ -345,6 +395,7 @@ int kafka_admin_offsets(struct kafka_source *s, rd_kafka_topic_partition_list_t 
                 return 1;
             }
         } else {
+            kafka_admin_set_reachable(s, false);
             snprintf(text, sizeof(text), "%s", rd_kafka_event_error_string(event));
             TRY(kafka_error_hopeless(code, "kafka: offsets", text, err));
         }

@@ -147,6 +147,10 @@ void kafka_error_callback(rd_kafka_t *rk, int code, const char *reason, void *op
     (void)rk;
     struct kafka_source *s = opaque;
     assert(s->magic == KAFKA_SOURCE_MAGIC);
+    {
+        MUTEX_GUARD(&s->lock);
+        s->is_reachable = false; /* perhaps; whoever asks next finds out */
+    }
     switch ((rd_kafka_resp_err_t)code) {
     case RD_KAFKA_RESP_ERR__AUTHENTICATION:
     case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED: {

@@ -108,6 +108,7 @@ struct kafka_source {
     struct kafka_descriptions found;  /* by the watcher, for the job's thread */
     int64_t contact_us; /* when the broker last answered the watcher */
     bool is_acknowledging;
+    bool is_reachable;   /* a broker has answered and no connection has failed since */
     bool is_auth_failed; /* since the client was made; the reason is in auth_reason */
     char auth_reason[200];
     bool is_closing;

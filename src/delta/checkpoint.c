@@ -39,8 +39,7 @@ static int64_t property_us(const struct delta_snapshot *snapshot, const char *na
     return text.ptr != NULL && str_to_duration_us(text, &us) ? us : otherwise_us;
 }
 
-/* ---- when --------------------------------------------------------------------------------------
- */
+/* ---- when ------------------------------------------------------------------------------------ */
 
 bool delta_checkpoint_due(const struct delta_table *table)
 {

@@ -428,8 +428,7 @@ static void a_new_table_is_created_once(void **state)
     assert_true(str_eq_c(delta_snapshot(two)->metadata.partition_columns.items[0], "day"));
 }
 
-/* ---- faults at every place ----------------------------------------------------------------------
- */
+/* ---- faults at every place ------------------------------------------------------------------- */
 
 /* The change is there once, or not and an error said so. */
 static void check_once(struct scene *s, int rc, const struct err *err, const char *what)

@@ -39,8 +39,7 @@ static struct {
     VEC(struct fact) facts;
 } corpus;
 
-/* ---- the README ---------------------------------------------------------------------------------
- */
+/* ---- the README ------------------------------------------------------------------------------ */
 
 static struct str after(struct str field, const char *prefix)
 {
@@ -507,6 +506,9 @@ static void our_checkpoint_says_what_the_log_said(void **state)
     vec_foreach (struct fact, fact, &corpus.facts) {
         struct err err;
         char *path = table_path(fact->path);
+        if (fact->files > 100000) {
+            continue; /* opened above; five replays more would take most of the time */
+        }
         AUTO_DELTA struct delta_table *table = open_table(path);
         if (fact->version < 0 || delta_check_append(delta_snapshot(table), &err) < 0) {
             print_message("# not appended: %.*s: %s\n", STR_FMT(fact->path),

@@ -204,8 +204,7 @@ int delta_protocol_for(struct arena *arena, const struct delta_protocol *now,
                        const struct delta_metadata *metadata, struct delta_protocol *ret_protocol,
                        struct err *err);
 
-/* ---- checkpoint.c -----------------------------------------------------------------------------
- */
+/* ---- checkpoint.c ---------------------------------------------------------------------------- */
 
 /* True when the tail since the last checkpoint is longer than design.md 2b allows. */
 bool delta_checkpoint_due(const struct delta_table *table);
@@ -218,8 +217,7 @@ int delta_checkpoint_write(struct store *store, struct sql_db *db, const char *s
                            int64_t version, struct err *err);
 void delta_checkpoint_done(struct delta_table *table, int64_t version); /* tells the handle */
 
-/* ---- reading: files.c, history.c ---------------------------------------------------------------
- */
+/* ---- reading: files.c, history.c ------------------------------------------------------------- */
 
 /* A live file of a snapshot. */
 struct delta_file {

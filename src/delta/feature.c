@@ -35,8 +35,7 @@ bool delta_feature_property_is(const struct delta_metadata *metadata, const char
     return str_eq_nocase_c(delta_feature_property(metadata, name), value);
 }
 
-/* ---- what shows that a feature is in use ------------------------------------------------------
- */
+/* ---- what shows that a feature is in use ----------------------------------------------------- */
 
 static bool uses_invariants(const struct delta_metadata *m)
 {
@@ -244,8 +243,7 @@ bool delta_feature_has_timestamps(const struct delta_protocol *protocol,
                                         delta_feature_is_on(protocol, "inCommitTimestamp-preview"));
 }
 
-/* ---- checks -----------------------------------------------------------------------------------
- */
+/* ---- checks ---------------------------------------------------------------------------------- */
 
 static bool can(enum delta_feature_ability ability, const struct delta_feature *feature,
                 const struct delta_metadata *metadata)

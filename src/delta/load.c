@@ -25,8 +25,7 @@
  */
 enum { LOAD_PIECE_BYTES = 8 << 20 };
 
-/* ---- copying ----------------------------------------------------------------------------------
- */
+/* ---- copying --------------------------------------------------------------------------------- */
 
 static int copy_pieces(struct store *store, struct str key, const char *path, struct err *err)
 {

@@ -257,8 +257,7 @@ int delta_log_read_hint(struct store *store, int64_t *ret_version, int64_t *ret_
     return 1;
 }
 
-/* ---- commits ----------------------------------------------------------------------------------
- */
+/* ---- commits --------------------------------------------------------------------------------- */
 
 void delta_log_commit_done(struct delta_log_commit *commit)
 {

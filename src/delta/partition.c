@@ -42,7 +42,12 @@ static size_t shortest_digits(double value, bool is_float, char digits[24], int 
     while (count > 1 && digits[count - 1] == '0') {
         count--;
     }
-    *ret_exponent = (int)strtol(at + 1, NULL, 10) + 1;
+    /* printf writes "e-05": a sign and at least two digits. */
+    int64_t exponent = 0;
+    bool read = str_to_i64(str_of(at[1] == '+' ? at + 2 : at + 1), &exponent);
+    assert(read);
+    (void)read;
+    *ret_exponent = (int)exponent + 1;
     return count;
 }
 

@@ -228,8 +228,7 @@ void delta_schema_print(const struct type *row_type, struct buf *out)
     delta_schema_write(&w, row_type);
 }
 
-/* ---- looking for things ------------------------------------------------------------------------
- */
+/* ---- looking for things ---------------------------------------------------------------------- */
 
 static bool node_has_key(const struct json *node, struct str key, bool prefix)
 {
@@ -284,8 +283,7 @@ bool delta_schema_any(const struct type *row_type, delta_schema_is_fn is, struct
     return any_below(row_type, 0, is, path);
 }
 
-/* ---- checking ----------------------------------------------------------------------------------
- */
+/* ---- checking -------------------------------------------------------------------------------- */
 
 static int check_names(const struct type *type, struct str where, struct err *err)
 {

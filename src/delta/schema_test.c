@@ -86,7 +86,7 @@ static void types_that_we_have_not_are_refused_by_name(void **state)
 
 #define LONG(name)                                                                                  \
     "{\"name\":\"" name "\",\"type\":\"long\",\"nullable\":true,\"metadata\":{\"k\":1.50,\"é\":[]" \
-                        "}}"
+    "}}"
 static const char table_schema[] = "{\"type\":\"struct\",\"fields\":[" LONG(
     "Id") ",{\"name\":\"st\",\"type\":{\"type\":\"struct\","
           "\"fields\":[" LONG(
@@ -175,8 +175,7 @@ static void what_delta_cannot_hold_is_refused(void **state)
     FAILS(delta_schema_check(type_struct(&arena, odd, 1), &err), ERR_CONFIG, "count(x)");
 }
 
-/* ---- new tables -------------------------------------------------------------------------------
- */
+/* ---- new tables ------------------------------------------------------------------------------ */
 
 static struct delta_protocol make(struct arena *arena, const struct type_field *fields,
                                   size_t count, const char *property, const char *value)

@@ -36,8 +36,7 @@ void delta_segment_done(struct delta_segment *segment)
     delta_log_list_done(&segment->list);
 }
 
-/* ---- loading from scratch -----------------------------------------------------------------------
- */
+/* ---- loading from scratch -------------------------------------------------------------------- */
 
 struct snapshot_loader {
     struct store *store;

@@ -72,8 +72,7 @@ bool delta_stats_cut_max(struct str text, size_t units, struct buf *out)
     return false;
 }
 
-/* ---- settings of the table ---------------------------------------------------------------------
- */
+/* ---- settings of the table ------------------------------------------------------------------- */
 
 struct stats_plan {
     const struct delta_snapshot *table;
@@ -166,39 +165,42 @@ static bool is_wanted(struct stats_plan *plan, struct str column)
     return wanted || is_clustering(plan->clustering, column);
 }
 
-/* ---- one column --------------------------------------------------------------------------------
- */
+/* ---- one column ------------------------------------------------------------------------------ */
+
+/* How many digits stand at `i`. */
+static size_t digits_at(struct str text, size_t i)
+{
+    size_t count = 0;
+    while (i + count < text.len && text.ptr[i + count] >= '0' && text.ptr[i + count] <= '9') {
+        count++;
+    }
+    return count;
+}
 
 /* JSON's grammar: DuckDB also prints inf, nan. */
 static bool is_json_number(struct str text)
 {
-    size_t i = 0;
-    size_t digits = 0;
-    i += i < text.len && text.ptr[i] == '-';
-    size_t whole = i;
-    while (i < text.len && text.ptr[i] >= '0' && text.ptr[i] <= '9') {
-        i++;
-    }
-    if (i == whole || (text.ptr[whole] == '0' && i > whole + 1)) {
+    size_t i = text.len > 0 && text.ptr[0] == '-';
+    size_t count = digits_at(text, i);
+    if (count == 0 || (text.ptr[i] == '0' && count > 1)) {
         return false;
     }
+    i += count;
     if (i < text.len && text.ptr[i] == '.') {
-        for (i++, digits = 0; i < text.len && text.ptr[i] >= '0' && text.ptr[i] <= '9'; i++) {
-            digits++;
-        }
-        if (digits == 0) {
+        count = digits_at(text, i + 1);
+        if (count == 0) {
             return false;
         }
+        i += 1 + count;
     }
     if (i < text.len && (text.ptr[i] == 'e' || text.ptr[i] == 'E')) {
         i++;
         i += i < text.len && (text.ptr[i] == '+' || text.ptr[i] == '-');
-        for (digits = 0; i < text.len && text.ptr[i] >= '0' && text.ptr[i] <= '9'; i++) {
-            digits++;
-        }
-        if (digits == 0) {
+        count = digits_at(text, i);
+        if (count == 0) {
             return false;
         }
+        i += count;
     }
     return i == text.len;
 }

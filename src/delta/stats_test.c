@@ -112,8 +112,7 @@ static void null_and_the_empty_string_are_null(void **state)
     assert_int_equal(rc, ERR_DATA);
 }
 
-/* ---- strings in statistics --------------------------------------------------------------------
- */
+/* ---- strings in statistics ------------------------------------------------------------------- */
 
 static void long_strings_are_cut_by_utf16_units(void **state)
 {
@@ -152,8 +151,7 @@ static void a_cut_maximum_is_still_an_upper_bound(void **state)
     }
 }
 
-/* ---- statistics ---------------------------------------------------------------------------------
- */
+/* ---- statistics ------------------------------------------------------------------------------ */
 
 #define FIELD(field_name, field_type)                                                              \
     (struct type_field)                                                                            \

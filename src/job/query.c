@@ -120,8 +120,7 @@ static void spool_close(struct query_parts *p)
     mem_free(TAKE(p->spool));
 }
 
-/* ---- opening ----------------------------------------------------------------------------------
- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 static int open_databases(struct query *q, struct err *err)
 {
@@ -247,8 +246,7 @@ static int begin(struct query *q, struct err *err)
     return err_set_retry(err, "other instances of this query keep starting; giving up");
 }
 
-/* ---- what depends on the table -----------------------------------------------------------------
- */
+/* ---- what depends on the table --------------------------------------------------------------- */
 
 /* Parquet columns carry the table's spelling of a name; the query's may differ by case. */
 static void make_copy_select(struct query *q, const struct delta_snapshot *snapshot)

@@ -116,8 +116,7 @@ void query_set_state(struct query *q, enum job_state state, const char *reason);
 /* Positions of all started partitions; in `arena`. */
 struct sink_position *query_positions(struct query *q, struct arena *arena, size_t *ret_count);
 
-/* ---- the threads ------------------------------------------------------------------------------
- */
+/* ---- the threads ----------------------------------------------------------------------------- */
 
 int query_read(struct query *q, struct err *err); /* reader.c: until stopped or drained */
 void query_encode(void *query);                   /* encoder.c: thread */
@@ -125,8 +124,7 @@ void query_commit(void *query);                   /* committer.c: thread */
 /* Frees a batch at the end of its way; encoder or committer. */
 void query_let_go(struct query *q, struct batch *batch);
 
-/* ---- progress.c ---------------------------------------------------------------------------------
- */
+/* ---- progress.c ------------------------------------------------------------------------------ */
 
 /* Counts a committed batch and logs its StreamingQueryProgress. */
 void query_report(struct query *q, struct batch *batch);

@@ -56,6 +56,12 @@ int plan_bind_forward(const struct plan_binder *b, const struct plan_piece *piec
     ptrdiff_t kind = str_find_str(message, STR(" Error: "));
     message = kind < 0 ? message : str_skip(message, (size_t)kind + strlen(" Error: "));
     ptrdiff_t end = str_find(message, '\n');
+    /* The text that a cast of the macro __java_pattern could not convert. */
+    ptrdiff_t pattern = str_find_str(message, STR("date pattern not supported: "));
+    if (pattern >= 0) {
+        message = str_skip(message, (size_t)pattern);
+        end = str_find_str(message, STR("' to "));
+    }
     return plan_bind_complain(b, piece, offset, "%.*s",
                               STR_FMT(end < 0 ? message : str_head(message, (size_t)end)));
 }

@@ -9,6 +9,7 @@
  */
 #include "plan/bind.h"
 #include "plan/complain.h"
+#include "plan/token.h"
 
 /* Table functions whose answer depends on their arguments alone. */
 static const char *const table_functions[] = {"unnest",    "range",  "generate_series", "json_each",
@@ -110,7 +111,9 @@ static int unknown_table(const struct refs *refs, const struct sql_ref *ref)
                                       text);
         }
     }
-    return plan_bind_complain(refs->b, piece, ref->offset, "unknown stream %s%s", text,
+    bool qualified = ref->qualifier.len > 0;
+    return plan_bind_complain(refs->b, piece, ref->offset, "unknown stream \"%.*s%s%s%s",
+                              STR_FMT(ref->qualifier), qualified ? "." : "", text + 1,
                               plan_complain_hint(&near, hint));
 }
 
@@ -174,8 +177,12 @@ static int check_ref(struct refs *refs, const struct sql_ref *ref)
     case SQL_REF_PARAMETER:
         return plan_bind_complain(refs->b, refs->piece, ref->offset,
                                   "a pipeline has no parameters; use ${NAME}");
+    case SQL_REF_AT:
+        return plan_bind_complain(refs->b, refs->piece, ref->offset,
+                                  "a stream has no versions; drop the AT clause");
     case SQL_REF_SHOW:
-        return refuse(refs, ref, "statement", "");
+        return plan_bind_complain(refs->b, refs->piece, ref->offset,
+                                  "DESCRIBE, SHOW and SUMMARIZE are not allowed in a pipeline");
     case SQL_REF_COLUMN:
         for (size_t m = 0; m < PLAN_META_COUNT; m++) {
             if (str_eq_nocase_c(ref->name, plan_meta_names[m])) {
@@ -196,20 +203,35 @@ static int explain_syntax(const struct plan_binder *b, const struct plan_piece *
                           int64_t offset, const struct err *inner)
 {
     static const struct {
-        const char *near;
+        const char *first;
+        const char *second; /* NULL: DELAY somewhere behind it */
         const char *message;
     } known[] = {
-        {"at or near \"WATERMARK\"", "WATERMARK is not supported yet; drop the clause"},
-        {"at or near \"window\"",
-         "window() groups rows by time, which keeps state across batches, which a streaming table "
-         "does not do yet; group downstream by date_trunc or time_bucket"},
-        {"at or near \"VIEW\"", "LATERAL VIEW is not known; write SELECT *, unnest(list) AS x"},
+        {"WATERMARK", NULL, "WATERMARK … DELAY OF is not supported yet; drop the clause"},
+        {"WINDOW", "(",
+         "window() groups rows by time and keeps state across batches, which a streaming table "
+         "does not do yet; group downstream, by date_trunc or time_bucket"},
+        {"LATERAL", "VIEW", "LATERAL VIEW is not known; write SELECT *, unnest(list) AS x"},
     };
-    for (size_t i = 0; i < ARRAY_COUNT(known); i++) {
-        struct str message = str_of(inner->msg);
-        for (size_t at = 0; at + strlen(known[i].near) <= message.len; at++) {
-            if (str_starts_nocase(str_skip(message, at), str_of(known[i].near))) {
-                return plan_bind_complain(b, piece, offset, "%s", known[i].message);
+    AUTO_ARENA struct arena arena = {0};
+    struct plan_subst subst;
+    struct plan_tokens tokens;
+    struct err scan_err;
+    plan_subst_none(&arena, piece->body, &subst);
+    if (plan_token_scan(&arena, b->plan->file, &subst, &tokens, &scan_err) < 0) {
+        return plan_bind_forward(b, piece, offset, inner);
+    }
+    bool delay = false; /* further on in the text */
+    for (size_t i = tokens.count - 1; i-- > 0;) {
+        const struct plan_token *token = &tokens.items[i];
+        delay = delay || plan_token_is(token, "DELAY");
+        for (size_t k = 0; k < ARRAY_COUNT(known); k++) {
+            const char *second = known[k].second;
+            bool follows = second == NULL ? delay
+                                          : plan_token_is(token + 1, second) ||
+                                                plan_token_is_symbol(token + 1, second[0]);
+            if (plan_token_is(token, known[k].first) && follows) {
+                return plan_bind_complain(b, piece, (int64_t)token->offset, "%s", known[k].message);
             }
         }
     }

@@ -105,6 +105,37 @@ static bool is_declared(const struct plan_table *table, struct str name)
     return false;
 }
 
+/* DuckDB binds casts that fail on every row, or drop fields of a struct without a word. */
+static bool can_cast(const struct type *from, const struct type *to)
+{
+    if (!type_is_nested(to)) {
+        return !type_is_nested(from) || to->kind == TYPE_STRING;
+    }
+    if (from->kind != to->kind) {
+        return false;
+    }
+    for (size_t i = 0; i < from->field_count; i++) {
+        ptrdiff_t at = to->kind == TYPE_STRUCT ? type_find_field_nocase(to, from->fields[i].name)
+                                               : (ptrdiff_t)i;
+        if (at < 0 || !can_cast(from->fields[i].type, to->fields[at].type)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static int cannot_cast(const struct plan_binder *b, struct plan_place place, struct str name,
+                       const struct type *from, const struct type *to)
+{
+    AUTO_BUF struct buf from_text = {0};
+    AUTO_BUF struct buf to_text = {0};
+    type_print(from, &from_text);
+    type_print(to, &to_text);
+    return plan_complain(b->err, b->plan->file, place,
+                         "column \"%.*s\" is %s, which cannot become %s", STR_FMT(name),
+                         from_text.ptr, to_text.ptr);
+}
+
 /* The row type with declared names, order, types, NOT NULL and comments. */
 static int match_declared(const struct plan_binder *b, const struct plan_piece *piece,
                           const struct type *result, const struct type **ret_type)
@@ -119,8 +150,11 @@ static int match_declared(const struct plan_binder *b, const struct plan_piece *
         if (at < 0) {
             return not_in_result(b, table->declared_places[i], "column", fields[i].name, result);
         }
+        const struct type *from = result->fields[at].type;
         if (fields[i].type == NULL) {
-            fields[i].type = result->fields[at].type;
+            fields[i].type = from;
+        } else if (!can_cast(from, fields[i].type)) {
+            return cannot_cast(b, table->declared_places[i], fields[i].name, from, fields[i].type);
         }
     }
     for (size_t i = 0; i < result->field_count; i++) {

@@ -19,6 +19,7 @@ struct clause {
 };
 
 #define HINT_GROUP "group downstream, or use a list function for values of one row"
+#define HINT_JOIN  "put the stream on the left of a LEFT or INNER JOIN"
 
 static const struct clause clauses[] = {
     {"GROUP BY", {"GROUP"}, "BY", HINT_GROUP},
@@ -37,8 +38,11 @@ static const struct clause clauses[] = {
     {"a window function", {"OVER", "QUALIFY"}, NULL, "number and compare rows downstream"},
     {"WITH RECURSIVE", {"RECURSIVE"}, NULL, "do that downstream"},
     {"POSITIONAL JOIN", {"POSITIONAL"}, NULL, "join downstream"},
-    {"a join of", {"JOIN"}, NULL, "join downstream"},
-    {"a ", {"JOIN", "IN", "EXISTS"}, NULL, "put the stream on the left of a LEFT or INNER JOIN"},
+    {"a join of", {"JOIN", "IN", "EXISTS"}, NULL, "join downstream"},
+    {"an outer join", {"JOIN"}, NULL, HINT_JOIN},
+    {"a SEMI or ANTI", {"JOIN"}, NULL, HINT_JOIN},
+    {"IN or EXISTS", {"IN", "EXISTS"}, NULL, HINT_JOIN},
+    {"a scalar subquery", {"SELECT"}, NULL, HINT_JOIN},
 };
 
 static const struct clause *find_clause(const char *name)

@@ -53,15 +53,41 @@ static struct str member(const struct json *object, const char *name)
     return text;
 }
 
+/* The one of "a,b,c" that is near enough to have been meant; DuckDB lists what is far off too. */
+static struct str nearest(struct str candidates, struct str name)
+{
+    struct str rest = candidates;
+    struct str candidate;
+    struct str best = STR("");
+    size_t limit = name.len <= 3 ? 1 : name.len <= 6 ? 2 : 3;
+    while (candidates.len > 0 && str_split(&rest, ',', &candidate)) {
+        size_t distance = str_distance(candidate, name);
+        if (distance <= limit && distance < candidate.len && candidate.len <= 64) {
+            best = candidate;
+            limit = distance - (distance > 0 ? 1 : 0);
+        }
+    }
+    return best;
+}
+
+static int missing(const struct json *answer, const char *what, struct err *err)
+{
+    struct str name = member(answer, "name");
+    struct str best = nearest(member(answer, "candidates"), name);
+    if (best.len == 0) {
+        return err_set(err, ERR_CONFIG, "there is no %s \"%.*s\"", what, STR_FMT(name));
+    }
+    return err_set(err, ERR_CONFIG, "there is no %s \"%.*s\"; did you mean \"%.*s\"?", what,
+                   STR_FMT(name), STR_FMT(best));
+}
+
 int sql_body_error(const struct json *answer, struct str text, struct sql_place *ret_place,
                    struct err *err)
 {
     struct str type = member(answer, "error_type");
-    struct str message = member(answer, "error_message");
+    struct str subtype = member(answer, "error_subtype");
+    struct str kind = member(answer, "type");
     struct str position = member(answer, "position");
-    ptrdiff_t line = str_find(message, '\n');
-    struct str first = line < 0 ? message : str_head(message, (size_t)line);
-    struct str candidates = member(answer, "candidates");
     int64_t offset = -1;
     if (position.len > 0 && str_to_i64(position, &offset) && str_eq_c(type, "parser")) {
         offset = byte_of_character(text, offset);
@@ -72,13 +98,19 @@ int sql_body_error(const struct json *answer, struct str text, struct sql_place 
     if (str_eq_c(type, "not implemented")) {
         return err_set(err, ERR_CONFIG, "expected a SELECT");
     }
-    struct str name = member(answer, "name");
-    if (str_eq_c(member(answer, "error_subtype"), "COLUMN_NOT_FOUND") && name.len > 0) {
-        return err_set(err, ERR_CONFIG, "there is no column \"%.*s\"%s%.*s%s", STR_FMT(name),
-                       candidates.len > 0 ? "; did you mean \"" : "", STR_FMT(candidates),
-                       candidates.len > 0 ? "\"?" : "");
+    if (str_eq_c(subtype, "COLUMN_NOT_FOUND")) {
+        return missing(answer, "column", err);
     }
-    return err_set(err, ERR_CONFIG, "%.*s", STR_FMT(first));
+    if (str_eq_c(subtype, "MISSING_ENTRY") && str_ends(kind, STR("Function"))) {
+        return missing(answer, "function", err);
+    }
+    if (str_eq_c(subtype, "MISSING_ENTRY") && str_eq_c(kind, "Type")) {
+        return missing(answer, "type", err);
+    }
+    struct str message = member(answer, "error_message");
+    ptrdiff_t line = str_find(message, '\n');
+    return err_set(err, ERR_CONFIG, "%.*s",
+                   STR_FMT(line < 0 ? message : str_head(message, (size_t)line)));
 }
 
 /* The tree of a body: *ret_root is the whole answer, the result its one statement's node. */
@@ -213,6 +245,10 @@ static int tell_object(const struct ref_walk *w, const struct json *object)
     }
     if (class.len > 0) {
         return 0;
+    }
+    const struct json *at = json_find(object, "at_clause");
+    if (at != NULL && at->kind != JSON_NULL) {
+        TRY(tell(w, object, SQL_REF_AT, STR("AT"), STR("")));
     }
     if (str_eq_c(type, "BASE_TABLE")) {
         return tell(w, object, SQL_REF_TABLE, member(object, "table_name"),

@@ -20,6 +20,7 @@ enum sql_ref_kind {
     SQL_REF_FUNCTION,       /* f(…), operators included ("+") */
     SQL_REF_CTE,            /* WITH x AS: may be the target of a SQL_REF_TABLE */
     SQL_REF_PARAMETER,      /* ?, $1, $name */
+    SQL_REF_AT,             /* FROM x AT (VERSION => …) */
     SQL_REF_SHOW,           /* DESCRIBE, SHOW, SUMMARIZE in a FROM */
 };
 

@@ -182,7 +182,7 @@ static bool list_has(const char *list, struct str word)
     return false;
 }
 
-static const char *join_clause(struct look *l, const struct json *node, const struct cte *scope)
+static const char *join_clause(const struct json *node, const struct cte *scope)
 {
     bool left = reads_source(child_at(node, 0), scope);
     bool right = reads_source(child_at(node, 1), scope);
@@ -199,8 +199,15 @@ static const char *join_clause(struct look *l, const struct json *node, const st
     if (list_has(left ? JOIN_TYPES_SOURCE_LEFT : JOIN_TYPES_SOURCE_RIGHT, type)) {
         return NULL;
     }
-    return arena_printf(l->arena, "a %.*s join with the stream on its %s side", STR_FMT(type),
-                        left ? "left" : "right");
+    /* DuckDB turns a RIGHT JOIN round, so its sides are not the user's. */
+    if (list_has("LEFT RIGHT FULL OUTER", type)) {
+        return "an outer join that keeps unmatched rows of the other side";
+    }
+    if (list_has("SEMI ANTI RIGHT_SEMI RIGHT_ANTI", type)) {
+        return "a SEMI or ANTI JOIN that looks into the stream";
+    }
+    return str_eq_c(type, "SINGLE") ? "a scalar subquery over a stream"
+                                    : "IN or EXISTS over a stream";
 }
 
 static bool is_delim_window(const struct json *node, const struct json *parent)
@@ -244,7 +251,7 @@ static const char *clause_of(struct look *l, const struct json *node, const stru
         return NULL;
     }
     if (str_ends(type, STR("_JOIN")) || str_eq_c(type, "LOGICAL_CROSS_PRODUCT")) {
-        return join_clause(l, node, scope);
+        return join_clause(node, scope);
     }
     if (str_eq_c(type, "LOGICAL_AGGREGATE_AND_GROUP_BY")) {
         return aggregate_clause(l, node);

@@ -99,7 +99,7 @@ duckdb_logical_type sql_logical_of(const struct type *t)
             return duckdb_create_logical_type(simple_pairs[i].duckdb);
         }
     }
-    assert(!"a type without a DuckDB twin");
+    assert(false && "a type without a DuckDB twin");
     return NULL;
 }
 

@@ -35,7 +35,7 @@ static duckdb_vector child_vector(const struct column *col, size_t index)
     case TYPE_MAP:
         return duckdb_struct_vector_get_child(duckdb_list_vector_get_child(vector), index);
     default:
-        assert(!"a type without children");
+        assert(false && "a type without children");
         return NULL;
     }
 }
@@ -75,7 +75,7 @@ static void reserve_children(struct column *col, size_t rows)
     }
     size_t want = now * 2 > rows ? now * 2 : rows;
     if (duckdb_list_vector_reserve(col->vector, want) != DuckDBSuccess) {
-        assert(!"a list vector of ours is a list vector");
+        assert(false && "a list vector of ours is a list vector");
     }
     for (size_t i = 0; i < col->child_count; i++) {
         attach_at(&col->children[i], child_vector(col, i), want, false);
@@ -115,7 +115,7 @@ void vector_view_seal(struct column *col)
 {
     if (is_list(col)) {
         if (duckdb_list_vector_set_size(col->vector, col->child_rows) != DuckDBSuccess) {
-            assert(!"a list vector of ours is a list vector");
+            assert(false && "a list vector of ours is a list vector");
         }
     }
     for (size_t i = 0; i < col->child_count; i++) {

@@ -27,6 +27,9 @@
 #define TLS_MAX         3 /* attempts that may end in the middle of a TLS handshake */
 #define SKEW_NOTICED_US (60 * SECOND_US)
 
+#define PLACE_TEXT 320
+#define WHY_TEXT   (PLACE_TEXT + CURL_ERROR_SIZE + 128)
+
 /* A request and its attempts so far. */
 struct sending {
     struct store_s3_target target;
@@ -38,6 +41,7 @@ struct sending {
     unsigned tls_failures;
     int64_t begin_us;
     int64_t deadline_us; /* monotonic */
+    char why[WHY_TEXT];  /* what the last attempt came to */
 };
 
 static void sending_done(struct sending *w)
@@ -243,7 +247,6 @@ static enum next next_of_answer(struct store_s3 *s, struct store_s3_attempt *t, 
 }
 
 /* "http://127.0.0.1:9000", for errors. */
-#define PLACE_TEXT 320
 static const char *place(struct store_s3 *s, char out[PLACE_TEXT])
 {
     MUTEX_GUARD(&s->lock);
@@ -306,7 +309,6 @@ static enum next next_of(struct store_s3 *s, struct store_s3_attempt *t, struct 
 
 /* ---- all attempts ---- */
 
-#define WHY_TEXT (PLACE_TEXT + CURL_ERROR_SIZE + 128)
 static void describe(struct store_s3 *s, const struct store_s3_attempt *t, char out[WHY_TEXT])
 {
     char name[96];
@@ -406,6 +408,10 @@ static int before_next(struct store_s3 *s, struct store_s3_attempt *t, struct se
     bool is_short = next == NEXT_SHORT;
     w->short_bodies += is_short;
     w->tls_failures += t->result == CURLE_SSL_CONNECT_ERROR;
+    /* An attempt that our own deadline cut short says less than the one before. */
+    if (w->why[0] == '\0' || t->result != CURLE_OPERATION_TIMEDOUT || t->error[0] != '\0') {
+        describe(s, t, w->why);
+    }
     if (store_s3_attempt_is_canceled(s, r)) {
         return fail_canceled(r, err);
     }
@@ -415,11 +421,9 @@ static int before_next(struct store_s3 *s, struct store_s3_attempt *t, struct se
         w->tls_failures < TLS_MAX) {
         return wait_us(s, r, pause_us) ? fail_canceled(r, err) : 0;
     }
-    char why[WHY_TEXT];
     char text[WHY_TEXT + 128];
-    describe(s, t, why);
     snprintf(text, sizeof(text), "%s%s (%u attempts in %.1f s)",
-             is_short ? "the body is not what the server announced: " : "", why, w->attempts,
+             is_short ? "the body is not what the server announced: " : "", w->why, w->attempts,
              (double)(now_us - w->begin_us) / 1e6);
     return set_error(err, r, is_short ? ERR_CORRUPT : ERR_IO, true, text);
 }

@@ -674,19 +674,22 @@ static void only_a_trusted_server_is_spoken_to(void **state)
     assert_int_equal(fs_make_temp_dir("/tmp", "s3-test", &dir, &err), 0);
     AUTO_FREE char *pem = mem_printf("%s/ca.pem", dir);
     struct s3_fake_options tls = {.tls = true, .pem_path = pem};
-    open_both(f, tls, (struct store_options){0});
+    open_both(f, tls, (struct store_options){.deadline_us = 40 * SECOND_US});
     assert_fails(f, ERR_CONFIG, put(f, "k", "v")); /* self-signed */
     assert_says(f, "is not trusted");
     assert_fails(f, ERR_CONFIG, create(f, "body"));
-    open_store(f, (struct store_options){.ca_file = str_of(pem)});
+    open_store(f, (struct store_options){.ca_file = str_of(pem), .deadline_us = 40 * SECOND_US});
     assert_ok(f, put(f, "k", "v"));
     assert_int_equal(create(f, "body"), STORE_PUT_DONE);
     AUTO_FREE char *host = mem_printf("https://localhost:%d", s3_fake_port(f->fake));
-    open_store(f, (struct store_options){.ca_file = str_of(pem), .endpoint = str_of(host)});
+    open_store(f, (struct store_options){.ca_file = str_of(pem),
+                                         .endpoint = str_of(host),
+                                         .deadline_us = 40 * SECOND_US});
     assert_fails(f, ERR_CONFIG, put(f, "k", "v")); /* another host's certificate */
     s3_fake_close(TAKE(f->fake));
     tls.expired_certificate = true;
-    open_both(f, tls, (struct store_options){.ca_file = str_of(pem)});
+    open_both(f, tls,
+              (struct store_options){.ca_file = str_of(pem), .deadline_us = 40 * SECOND_US});
     assert_fails(f, ERR_CONFIG, put(f, "k", "v"));
     assert_says(f, "expired");
     s3_fake_close(TAKE(f->fake));

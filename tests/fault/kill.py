@@ -95,9 +95,9 @@ class Campaign:
             old.process.send(signal.SIGCONT)
             code = old.wait_exit(120)
             if code != EXIT_FENCED:
-                self._complain(f"a fenced instance ended with {code}:\n{old.process.tail(15)}")
+                self.complain(f"a fenced instance ended with {code}:\n{old.process.tail(15)}")
         except Exception as e:
-            self._complain(f"taking over: {e}")
+            self.complain(f"taking over: {e}")
         old.kill()
         new.kill()
         return "takeover, both"
@@ -106,14 +106,15 @@ class Campaign:
         if wait_for(what, lambda: run.process.exit_code is not None, PATIENCE_S):
             if run.process.exit_code == -signal.SIGKILL:
                 return what
-            self._complain(f"ended with {run.process.exit_code} at {what}:\n"
+            self.complain(f"ended with {run.process.exit_code} at {what}:\n"
                            f"{run.process.tail(15)}")
         run.kill()
         return "anywhere"
 
-    def _complain(self, text: str) -> None:
+    def complain(self, text: str) -> None:
         self.complaints.append(text)
-        print(f"!! {text}", flush=True)
+        short = "\n   ".join(line[:300] for line in text.splitlines()[-15:])
+        print(f"!! {short}", flush=True)
 
     # --- targets --------------------------------------------------------------
 
@@ -162,7 +163,7 @@ class Campaign:
             self._judge(target, ledger, stranger, store, done)
         except Exception as e:
             self.other += 1
-            self._complain(f"{store} target {target.number} (seed {self.seed}): {e}")
+            self.complain(f"{store} target {target.number} (seed {self.seed}): {e}")
         finally:
             feeder.ending.set()
             target.close()
@@ -179,7 +180,7 @@ class Campaign:
         self.records += len(ledger)
         self.commits += target.table.version() + 1
         if difference:
-            self._complain(f"{store} target {target.number}: {difference}")
+            self.complain(f"{store} target {target.number}: {difference}")
         print(f"{store:6} {kills:4} kills {len(ledger):7} records {target.table.version():6} "
               f"versions {'with delta-rs' if stranger else '':13} "
               f"{'WRONG' if difference else 'right'}", flush=True)
@@ -206,7 +207,7 @@ def run(kills: int, seconds: float, seed: int, stores: list[str], names: list[st
             print(f"scenario {name}: right", flush=True)
         except Exception as e:
             campaign.other += 1
-            campaign._complain(f"scenario {name}: {e}")
+            campaign.complain(f"scenario {name}: {e}")
     deadline = time.monotonic() + seconds
     done = 0
     share = min(KILLS_PER_TARGET, -(-kills // len(stores))) if kills else 0
