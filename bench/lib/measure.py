@@ -34,7 +34,10 @@ def run(argv: list, folder: pathlib.Path, name: str, env: dict | None = None,
         child = subprocess.Popen([str(a) for a in argv], stdin=subprocess.DEVNULL, stdout=out,
                                  stderr=err, env={**os.environ, **(env or {})}, cwd=folder)
         deadline = clock + timeout_s
+        rss = 0
         while True:
+            # Not ru_maxrss: that counts what we had when we forked.
+            rss = max(rss, _memory_if_any(child.pid))
             pid, status, used = os.wait4(child.pid, os.WNOHANG)
             if pid:
                 break
@@ -46,7 +49,7 @@ def run(argv: list, folder: pathlib.Path, name: str, env: dict | None = None,
         child.returncode = os.waitstatus_to_exitcode(status)  # Popen must not wait again
         cpu = used.ru_utime + used.ru_stime
         out.seek(0)
-        usage = Usage(child.returncode, started, wall, cpu, used.ru_maxrss * 1024,
+        usage = Usage(child.returncode, started, wall, cpu, rss,
                       machine_cpu_s() - busy - cpu, out.read().decode(errors="replace"))
     if usage.exit_code != 0:
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-25:])
@@ -76,6 +79,13 @@ def memory(pid: int) -> tuple[int, int]:
         if key in ("VmRSS", "VmHWM"):
             values[key] = int(value.split()[0]) * 1024
     return values["VmRSS"], values["VmHWM"]
+
+
+def _memory_if_any(pid: int) -> int:
+    try:
+        return memory(pid)[1]
+    except (OSError, KeyError):  # it has ended
+        return 0
 
 
 def machine() -> dict:

@@ -19,8 +19,9 @@
  *
  * Errors: ERR_CONFIG (a topic that is not there, an option that is refused, authentication),
  * ERR_DATA (offsets lost to retention with failOnDataLoss or to truncation, a message that cannot
- * be fetched), ERR_IDENTITY (a topic that was deleted, or deleted and made again), ERR_CANCELED.  A broker that is away is not an error: poll answers
- * SOURCE_IDLE, and `status` says what is being waited for.
+ * be fetched), ERR_IDENTITY (a topic that was deleted, or deleted and made again), ERR_CANCELED.  A
+ * broker that is away is not an error: poll answers SOURCE_IDLE, and `status` says what is being
+ * waited for.
  */
 struct message {
     struct str value; /* ptr NULL = null (tombstone) */
@@ -121,9 +122,9 @@ int source_resolve(struct source *s, const bool *which, struct err *err);
 /* (Re)starts delivery of every partition at its next_offset; what was fetched before is dropped. */
 int source_start(struct source *s, struct err *err);
 /*
- * Waits until something is there or the time has come (or the stop: SOURCE_IDLE). SOURCE_PACKET: *ret_packet (at most
- * messages_max <= PACKET_MESSAGES_MAX messages and about bytes_max bytes, at least one message)
- * is the caller's. SOURCE_END: every partition is at its limit.
+ * Waits until something is there or the time has come (or the stop: SOURCE_IDLE). SOURCE_PACKET:
+ * *ret_packet (at most messages_max <= PACKET_MESSAGES_MAX messages and about bytes_max bytes, at
+ * least one message) is the caller's. SOURCE_END: every partition is at its limit.
  */
 int source_poll(struct source *s, int64_t until_mono_us, size_t messages_max, uint64_t bytes_max,
                 struct packet **ret_packet, struct err *err);

@@ -38,9 +38,9 @@ struct file_log {
     int fd;
     dev_t device;
     ino_t inode;
-    uint64_t read_at;   /* bytes taken from the file; what is behind the last newline is in tail */
-    struct buf tail;    /* the beginning of a line whose end has not been read */
-    uint64_t limit_at;  /* bytes when bounded; UINT64_MAX = follow */
+    uint64_t read_at;  /* bytes taken from the file; what is behind the last newline is in tail */
+    struct buf tail;   /* the beginning of a line whose end has not been read */
+    uint64_t limit_at; /* bytes when bounded; UINT64_MAX = follow */
 };
 
 struct file_source {
@@ -257,8 +257,7 @@ static int file_count(const struct file_log *log, int64_t lines_max, bool takes_
         const char *next = block;
         const char *end = block + got;
         const char *newline = NULL;
-        while (lines < lines_max &&
-               (newline = memchr(next, '\n', (size_t)(end - next))) != NULL) {
+        while (lines < lines_max && (newline = memchr(next, '\n', (size_t)(end - next))) != NULL) {
             next = newline + 1;
             lines++;
             line_at = at + (uint64_t)(next - block);
@@ -344,8 +343,8 @@ static void file_line(struct source_partition *p, uint32_t index, struct str lin
  * Cuts `text` into lines until the packet is full.  Answers the bytes used: all up to the last
  * newline that was taken, or everything when `takes_rest` and no newline is left.
  */
-static size_t file_cut(struct source_partition *p, uint32_t index, struct str text,
-                       bool takes_rest, size_t messages_max, struct file_packet *packet)
+static size_t file_cut(struct source_partition *p, uint32_t index, struct str text, bool takes_rest,
+                       size_t messages_max, struct file_packet *packet)
 {
     size_t used = 0;
     while (packet->base.count < messages_max && !p->at_limit && used < text.len) {
@@ -412,8 +411,7 @@ static int file_take(struct file_source *s, size_t index, size_t messages_max, u
     packet->base.messages = mem_new_array(struct message, messages_max);
     packet->base.free = file_packet_free;
     bool takes_rest = log->limit_at != UINT64_MAX && has_read == 0;
-    size_t used =
-        file_cut(p, (uint32_t)index, str_n(bytes, len), takes_rest, messages_max, packet);
+    size_t used = file_cut(p, (uint32_t)index, str_n(bytes, len), takes_rest, messages_max, packet);
     uint64_t read_now = len - log->tail.len;
     int rc = file_keep(s, log, str_n(bytes + used, len - used), err);
     {

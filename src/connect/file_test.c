@@ -36,8 +36,7 @@ static void fixture_free(struct fixture *f)
 {
     source_close(f->source);
     OK(fs_remove_tree(f->dir, &f->err));
-    vec_foreach(struct setting, setting, &f->settings.items)
-    {
+    vec_foreach (struct setting, setting, &f->settings.items) {
         mem_free((void *)(uintptr_t)setting->value.ptr);
     }
     vec_done(&f->settings.items);
@@ -254,9 +253,9 @@ static void lines_longer_than_a_block_come_whole(void **state)
     fixture_path(f, "a");
     begin(f, true);
     struct packet *packet = NULL;
-    assert_int_equal(source_poll(f->source, clock_mono_us() + 1000000, 10, 1 << 20, &packet,
-                                 &f->err),
-                     SOURCE_PACKET);
+    assert_int_equal(
+        source_poll(f->source, clock_mono_us() + 1000000, 10, 1 << 20, &packet, &f->err),
+        SOURCE_PACKET);
     assert_true(str_eq(packet->messages[0].value, buf_str(&text)));
     packet_free(packet);
     fixture_free(f);
@@ -275,9 +274,8 @@ static void a_line_over_the_limit_stops(void **state)
     fixture_set(f, "maxLineBytes", "1 MiB");
     begin(f, false);
     struct packet *packet = NULL;
-    assert_int_equal(source_poll(f->source, clock_mono_us() + 1000000, 10, 1 << 20, &packet,
-                                 &f->err),
-                     ERR_DATA);
+    assert_int_equal(
+        source_poll(f->source, clock_mono_us() + 1000000, 10, 1 << 20, &packet, &f->err), ERR_DATA);
     fixture_free(f);
 }
 

@@ -134,8 +134,7 @@ static int generator_start(struct source *base, struct err *err)
 {
     (void)err;
     struct generator *g = generator_of(base);
-    vec_foreach(struct source_partition, p, &base->partitions)
-    {
+    vec_foreach (struct source_partition, p, &base->partitions) {
         p->started = true;
         p->at_limit = p->next_offset >= p->limit_offset;
     }
@@ -301,8 +300,9 @@ static void generator_close(struct source *base)
 
 const struct option generator_options[] = {
     {"kind", OPTION_ENUM, "vehicle_positions", GENERATOR_KINDS, "what the messages are"},
-    {"rowsPerSecond", OPTION_INT, "10", NULL, "messages a second, all partitions together; 0 = "
-                                              "as fast as they are taken"},
+    {"rowsPerSecond", OPTION_INT, "10", NULL,
+     "messages a second, all partitions together; 0 = "
+     "as fast as they are taken"},
     {"numRows", OPTION_INT, "0", NULL, "messages in all; 0 = without end"},
     {"partitions", OPTION_INT, "1", NULL, "how many logs"},
     {"seed", OPTION_INT, "1", NULL, "another seed, other messages"},

@@ -42,7 +42,8 @@ static uint64_t generator_mix(uint64_t x)
     return x ^ (x >> 31);
 }
 
-static uint64_t generator_hash(uint64_t seed, enum generator_purpose purpose, uint64_t a, uint64_t b)
+static uint64_t generator_hash(uint64_t seed, enum generator_purpose purpose, uint64_t a,
+                               uint64_t b)
 {
     uint64_t x = generator_mix(seed + 0x9e3779b97f4a7c15U * ((uint64_t)purpose + 1));
     x = generator_mix(x + a + 0x9e3779b97f4a7c15U);
@@ -105,8 +106,8 @@ static void generator_stop(uint64_t seed, unsigned line, unsigned stop, int64_t 
                            int64_t *ret_lon)
 {
     /* sin at 24 steps of a circle, in thousandths. */
-    static const int16_t ring[STOPS] = {0,    259,  500,  707,  866,  966,   1000,  966,
-                                        866,  707,  500,  259,  0,    -259,  -500,  -707,
+    static const int16_t ring[STOPS] = {0,    259,  500,   707,  866,  966,  1000, 966,
+                                        866,  707,  500,   259,  0,    -259, -500, -707,
                                         -866, -966, -1000, -966, -866, -707, -500, -259};
     int64_t radius = 12000 + (int64_t)line * 5000; /* micro-degrees of latitude */
     int64_t off_lat = (int64_t)(generator_hash(seed, PURPOSE_STOP_LAT, line, stop) % 4000) - 2000;
@@ -176,8 +177,7 @@ static void generator_drive(uint64_t seed, uint64_t number, int64_t seconds,
     int64_t north_cm = (lat_b - lat_a) * 11132 / 1000;
     int64_t east_cm = (lon_b - lon_a) * 11132 / 2000;
     v->bearing = generator_bearing((double)north_cm, (double)east_cm);
-    v->speed_cm =
-        v->stands ? 0 : generator_root(north_cm * north_cm + east_cm * east_cm) / LEG_S;
+    v->speed_cm = v->stands ? 0 : generator_root(north_cm * north_cm + east_cm * east_cm) / LEG_S;
     v->occupancy = (unsigned)(generator_hash(seed, PURPOSE_OCCUPANCY, number,
                                              (uint64_t)(at / (LEG_S + DWELL_S))) %
                               5);
@@ -286,8 +286,8 @@ static void generator_event(const struct generator_payload *g, uint32_t partitio
     static const char *const countries[] = {"FI", "SE", "DE", "FR", "ES", "US", "BR", "JP"};
     static const char *const devices[] = {"mobile", "desktop", "tablet", "mobile"};
     uint64_t h = generator_hash(g->seed + partition, PURPOSE_EVENT, partition, (uint64_t)offset);
-    uint64_t t = generator_hash(g->seed + partition, PURPOSE_EVENT_TEXT, partition,
-                                (uint64_t)offset);
+    uint64_t t =
+        generator_hash(g->seed + partition, PURPOSE_EVENT_TEXT, partition, (uint64_t)offset);
     uint64_t user = h % 100000;
     int64_t time_us = now_us >= 0 ? now_us : generator_payload_time_us(offset);
     buf_add_c(value, "{\"event_id\":\"");

@@ -10,8 +10,9 @@
 #include "connect/generator_payload.h"
 
 #define EVENT_0                                                                                    \
-    "{\"event_id\":\"5b24c165464b0d6c308ed0beb9e50da6\",\"user_id\":6107,\"event_type\":"               \
-    "\"page_view\",\"ts\":1767225600000,\"country\":\"US\",\"device\":\"tablet\",\"amount\":105.66,"     \
+    "{\"event_id\":\"5b24c165464b0d6c308ed0beb9e50da6\",\"user_id\":6107,\"event_type\":"          \
+    "\"page_view\",\"ts\":1767225600000,\"country\":\"US\",\"device\":\"tablet\",\"amount\":105."  \
+    "66,"                                                                                          \
     "\"quantity\":4,\"url\":\"/products/325296/reviews/latest\",\"ok\":true}"
 #define EVENT_0_KEY "6107"
 
@@ -110,8 +111,7 @@ static double number(const struct json *object, const char *name)
 /* The vehicles of one feed: latitude and longitude of each, and everything in bounds. */
 static void read_feed(int64_t offset, double lat[20], double lon[20])
 {
-    struct generator_payload g = {
-        .kind = GENERATOR_VEHICLE_POSITIONS, .seed = 1, .entities = 20};
+    struct generator_payload g = {.kind = GENERATOR_VEHICLE_POSITIONS, .seed = 1, .entities = 20};
     AUTO_BUF struct buf value = {0};
     AUTO_ARENA struct arena arena = {0};
     struct json *root = NULL;
@@ -124,8 +124,7 @@ static void read_feed(int64_t offset, double lat[20], double lon[20])
     assert_non_null(json_find(json_find(root, "header"), "gtfs_realtime_version"));
     assert_int_equal(json_find(root, "entity")->count, 20);
     size_t i = 0;
-    json_foreach(entity, json_find(root, "entity"))
-    {
+    json_foreach (entity, json_find(root, "entity")) {
         const struct json *vehicle = json_find(entity, "vehicle");
         const struct json *position = json_find(vehicle, "position");
         assert_non_null(json_find(json_find(vehicle, "trip"), "start_date"));
@@ -178,9 +177,8 @@ static void numRows_ends_the_logs_and_partitions_take_turns(void **state)
     (void)state;
     struct stop stop;
     struct err err = {0};
-    struct source *s = begin(WITH("kind", "events", "numRows", "1000", "partitions", "3",
-                                  "rowsPerSecond", "0"),
-                             &stop);
+    struct source *s = begin(
+        WITH("kind", "events", "numRows", "1000", "partitions", "3", "rowsPerSecond", "0"), &stop);
     int64_t next[3] = {0};
     size_t count = 0;
     for (;;) {

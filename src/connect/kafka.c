@@ -68,8 +68,7 @@ static void kafka_on_log(const rd_kafka_t *rk, int level, const char *facility, 
 
 static void kafka_settings_copy(struct kafka_source *s, const struct settings *settings)
 {
-    vec_foreach(struct setting, setting, &settings->items)
-    {
+    vec_foreach (struct setting, setting, &settings->items) {
         struct setting *copy = vec_push(&s->settings.items);
         *copy = *setting;
         copy->name = str_of(str_dup(setting->name));
@@ -89,8 +88,7 @@ static void kafka_source_free(struct kafka_source *s)
     if (s->handle != NULL) {
         kafka_handle_unref(s->handle);
     }
-    vec_foreach(struct setting, setting, &s->settings.items)
-    {
+    vec_foreach (struct setting, setting, &s->settings.items) {
         mem_free((void *)(uintptr_t)setting->name.ptr);
         mem_free((void *)(uintptr_t)setting->value.ptr);
     }
@@ -197,8 +195,7 @@ static void kafka_close(struct source *base)
 static void kafka_resume(struct kafka_source *s)
 {
     AUTO_TPLIST rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(4);
-    vec_foreach(struct kafka_toppar, t, &s->toppars)
-    {
+    vec_foreach (struct kafka_toppar, t, &s->toppars) {
         if (t->paused) {
             rd_kafka_topic_partition_list_add(list, t->topic->name, t->number);
             t->paused = false;
@@ -237,15 +234,14 @@ static int kafka_assign(struct kafka_source *s, struct err *err)
 static int kafka_start(struct source *base, struct err *err)
 {
     struct kafka_source *s = kafka_source_of(base);
-    vec_foreach(struct kafka_toppar, t, &s->toppars)
-    {
+    vec_foreach (struct kafka_toppar, t, &s->toppars) {
         t->is_suspect = false;
         t->was_truncated = false;
     }
     s->suspect_count = 0;
     s->suspect_retry_us = 0;
     s->has_failed = false;
-    s->has_started = true;
+    atomic_store(&s->has_started, true);
     s->base.has_new_partitions = false;
     return kafka_assign(s, err);
 }
@@ -332,9 +328,8 @@ static inline void kafka_message_fill(struct message *out, const rd_kafka_messag
     out->value = str_n(m->payload, m->len);
     out->key = str_n(m->key, m->key_len);
     out->offset = m->offset;
-    out->timestamp_us = type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE || timestamp_ms < 0
-                            ? -1
-                            : timestamp_ms * 1000;
+    out->timestamp_us =
+        type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE || timestamp_ms < 0 ? -1 : timestamp_ms * 1000;
     out->partition = index;
 }
 
@@ -524,8 +519,7 @@ const struct option kafka_options[] = {
     {"subscribe", OPTION_STRING, NULL, NULL, "topics to read, separated by commas"},
     {"subscribePattern", OPTION_STRING, NULL, NULL,
      "regular expression that names of topics to read must match whole"},
-    {"assign", OPTION_STRING, NULL, NULL,
-     "partitions to read, as JSON: {\"topic\":[0,1]}"},
+    {"assign", OPTION_STRING, NULL, NULL, "partitions to read, as JSON: {\"topic\":[0,1]}"},
     {"startingOffsets", OPTION_STRING, "latest", NULL,
      "where a new query begins: earliest, latest or JSON {\"topic\":{\"0\":23,\"1\":-2}} (-1 = "
      "latest, -2 = earliest)"},

@@ -26,8 +26,7 @@
 
 void kafka_descriptions_done(struct kafka_descriptions *d)
 {
-    vec_foreach(struct kafka_description, it, &d->items)
-    {
+    vec_foreach (struct kafka_description, it, &d->items) {
         mem_free(it->name);
     }
     vec_done(&d->items);
@@ -88,7 +87,7 @@ static int kafka_patience_check(struct kafka_patience *p, struct err *err)
     {
         MUTEX_GUARD(&s->lock);
         is_closing = s->is_closing;
-        if (p->wait.is_job && s->is_auth_failed) {
+        if (p->wait.is_job && s->is_auth_failed && !atomic_load(&s->has_started)) {
             return err_set(err, ERR_CONFIG, "kafka: the broker refused the login: %s",
                            s->auth_reason);
         }
@@ -104,6 +103,7 @@ static void kafka_admin_set_reachable(struct kafka_source *s, bool is_reachable)
 {
     MUTEX_GUARD(&s->lock);
     s->is_reachable = is_reachable;
+    s->is_auth_failed = s->is_auth_failed && !is_reachable;
 }
 
 static bool kafka_admin_is_reachable(struct kafka_source *s)
@@ -131,7 +131,7 @@ static int kafka_admin_gate(struct kafka_patience *p, struct err *err)
             kafka_admin_set_reachable(s, true);
             break;
         }
-        TRY(kafka_error_hopeless(code, "kafka", rd_kafka_err2str(code), err));
+        TRY(kafka_error_hopeless(s, code, "kafka", rd_kafka_err2str(code), err));
         kafka_admin_show(p, rd_kafka_err2str(code));
         if (TRY(kafka_patience_check(p, err)) == 0) {
             return 0;
@@ -194,7 +194,8 @@ static void kafka_topic_id_print(const rd_kafka_Uuid_t *id, char out[KAFKA_TOPIC
     }
 }
 
-static bool kafka_describe_is_unclear(const struct kafka_description *d, int tries)
+static bool kafka_describe_is_unclear(struct kafka_source *s, const struct kafka_description *d,
+                                      int tries)
 {
     switch (d->error) {
     case RD_KAFKA_RESP_ERR_NO_ERROR:
@@ -205,17 +206,18 @@ static bool kafka_describe_is_unclear(const struct kafka_description *d, int tri
         /* A broker that has just started may not know yet; one that says it again knows. */
         return tries < UNKNOWN_TRIES;
     default:
-        return false;
+        /* Rights that were there may come back; an identity that was not seen is not verified. */
+        return atomic_load(&s->has_started);
     }
 }
 
 /* True when all topics have a clear answer; a leaderless topic and the like are asked for again. */
-static bool kafka_describe_take(rd_kafka_event_t *event, int tries, struct kafka_descriptions *out,
-                                char *ret_text, size_t text_bytes)
+static bool kafka_describe_take(struct kafka_source *s, rd_kafka_event_t *event, int tries,
+                                struct kafka_descriptions *out, char *ret_text, size_t text_bytes)
 {
     size_t count = 0;
-    const rd_kafka_TopicDescription_t **topics = rd_kafka_DescribeTopics_result_topics(
-        rd_kafka_event_DescribeTopics_result(event), &count);
+    const rd_kafka_TopicDescription_t **topics =
+        rd_kafka_DescribeTopics_result_topics(rd_kafka_event_DescribeTopics_result(event), &count);
     bool is_clear = true;
     for (size_t i = 0; i < count; i++) {
         const rd_kafka_error_t *error = rd_kafka_TopicDescription_error(topics[i]);
@@ -226,7 +228,7 @@ static bool kafka_describe_take(rd_kafka_event_t *event, int tries, struct kafka
         kafka_topic_id_print(rd_kafka_TopicDescription_topic_id(topics[i]), d->id);
         rd_kafka_TopicDescription_partitions(topics[i], &partitions);
         d->partition_count = (int32_t)partitions;
-        if (kafka_describe_is_unclear(d, tries)) {
+        if (kafka_describe_is_unclear(s, d, tries)) {
             is_clear = false;
             snprintf(ret_text, text_bytes, "topic \"%s\": %s", d->name,
                      rd_kafka_err2str(d->error != RD_KAFKA_RESP_ERR_NO_ERROR
@@ -235,23 +237,6 @@ static bool kafka_describe_take(rd_kafka_event_t *event, int tries, struct kafka
         }
     }
     return is_clear;
-}
-
-int kafka_error_hopeless(rd_kafka_resp_err_t code, const char *what, const char *text,
-                         struct err *err)
-{
-    switch (code) {
-    case RD_KAFKA_RESP_ERR__AUTHENTICATION:
-    case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
-    case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
-    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
-    case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
-    case RD_KAFKA_RESP_ERR_UNSUPPORTED_VERSION:
-    case RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE:
-        return err_set(err, ERR_CONFIG, "%s: %s", what, text);
-    default:
-        return 0;
-    }
 }
 
 static void kafka_describe_ask(struct kafka_source *s, const char **names, size_t count,
@@ -281,14 +266,14 @@ int kafka_admin_describe(struct kafka_source *s, const char **names, size_t coun
             return 0;
         }
         if (rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR_NO_ERROR) {
-            if (kafka_describe_take(event, tries, out, text, sizeof(text))) {
+            if (kafka_describe_take(s, event, tries, out, text, sizeof(text))) {
                 return 1;
             }
             kafka_descriptions_done(out);
         } else {
             kafka_admin_set_reachable(s, false);
             snprintf(text, sizeof(text), "%s", rd_kafka_event_error_string(event));
-            TRY(kafka_error_hopeless(rd_kafka_event_error(event), "kafka: topics", text, err));
+            TRY(kafka_error_hopeless(s, rd_kafka_event_error(event), "kafka: topics", text, err));
         }
         if (TRY(kafka_admin_pause(&patience, text, err)) == 0) {
             return 0;
@@ -318,7 +303,7 @@ int kafka_admin_list(struct kafka_source *s, struct kafka_wait wait, struct kafk
             rd_kafka_metadata_destroy(md);
             return 1;
         }
-        TRY(kafka_error_hopeless(code, "kafka: topics", rd_kafka_err2str(code), err));
+        TRY(kafka_error_hopeless(s, code, "kafka: topics", rd_kafka_err2str(code), err));
         if (TRY(kafka_admin_pause(&patience, rd_kafka_err2str(code), err)) == 0) {
             return 0;
         }
@@ -338,12 +323,13 @@ static void kafka_offsets_ask(struct kafka_source *s, rd_kafka_topic_partition_l
 }
 
 /* 1 = every partition of `list` answered, 0 = ask again (why in ret_text). */
-static int kafka_offsets_take(rd_kafka_event_t *event, rd_kafka_topic_partition_list_t *list,
-                              char *ret_text, size_t text_bytes, struct err *err)
+static int kafka_offsets_take(struct kafka_source *s, rd_kafka_event_t *event,
+                              rd_kafka_topic_partition_list_t *list, char *ret_text,
+                              size_t text_bytes, struct err *err)
 {
     size_t count = 0;
-    const rd_kafka_ListOffsetsResultInfo_t **infos = rd_kafka_ListOffsets_result_infos(
-        rd_kafka_event_ListOffsets_result(event), &count);
+    const rd_kafka_ListOffsetsResultInfo_t **infos =
+        rd_kafka_ListOffsets_result_infos(rd_kafka_event_ListOffsets_result(event), &count);
     size_t answered = 0;
     for (size_t i = 0; i < count; i++) {
         const rd_kafka_topic_partition_t *found =
@@ -352,7 +338,7 @@ static int kafka_offsets_take(rd_kafka_event_t *event, rd_kafka_topic_partition_
             char what[300];
             snprintf(what, sizeof(what), "kafka: topic \"%s\" partition %" PRId32, found->topic,
                      found->partition);
-            TRY(kafka_error_hopeless(found->err, what, rd_kafka_err2str(found->err), err));
+            TRY(kafka_error_hopeless(s, found->err, what, rd_kafka_err2str(found->err), err));
             snprintf(ret_text, text_bytes, "offsets of topic \"%s\" partition %" PRId32 ": %s",
                      found->topic, found->partition, rd_kafka_err2str(found->err));
             return 0;
@@ -391,13 +377,13 @@ int kafka_admin_offsets(struct kafka_source *s, rd_kafka_topic_partition_list_t 
         }
         rd_kafka_resp_err_t code = rd_kafka_event_error(event);
         if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
-            if (TRY(kafka_offsets_take(event, list, text, sizeof(text), err)) > 0) {
+            if (TRY(kafka_offsets_take(s, event, list, text, sizeof(text), err)) > 0) {
                 return 1;
             }
         } else {
             kafka_admin_set_reachable(s, false);
             snprintf(text, sizeof(text), "%s", rd_kafka_event_error_string(event));
-            TRY(kafka_error_hopeless(code, "kafka: offsets", text, err));
+            TRY(kafka_error_hopeless(s, code, "kafka: offsets", text, err));
         }
         if (TRY(kafka_admin_pause(&patience, text, err)) == 0) {
             return 0;

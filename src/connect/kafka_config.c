@@ -206,8 +206,7 @@ static int kafka_config_user(rd_kafka_conf_t *conf, const struct settings *setti
 static int kafka_config_users(rd_kafka_conf_t *conf, const struct settings *settings,
                               bool is_consumer, struct err *err)
 {
-    vec_foreach(struct setting, setting, &settings->items)
-    {
+    vec_foreach (struct setting, setting, &settings->items) {
         if (!str_starts_nocase(setting->name, STR("kafka."))) {
             continue;
         }
@@ -251,8 +250,8 @@ static int kafka_config_check_bootstrap(const struct settings *settings, rd_kafk
     return 0;
 }
 
-int kafka_config_make(const struct settings *settings, const char *query, rd_kafka_conf_t **ret_conf,
-                      struct err *err)
+int kafka_config_make(const struct settings *settings, const char *query,
+                      rd_kafka_conf_t **ret_conf, struct err *err)
 {
     AUTO_CONF rd_kafka_conf_t *conf = rd_kafka_conf_new();
     TRY(kafka_config_apply(conf, kafka_presets, ARRAY_COUNT(kafka_presets), err));

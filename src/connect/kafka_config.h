@@ -16,7 +16,8 @@
 int kafka_java_set(rd_kafka_conf_t *conf, const struct settings *settings, const char *name,
                    struct str value, struct err *err);
 
-/* User and password out of "…PlainLoginModule required username="u" password="p";". Caller frees. */
+/* User and password out of "…PlainLoginModule required username="u" password="p";". Caller frees.
+ */
 int kafka_java_parse_jaas(struct str text, char **ret_user, char **ret_password, struct err *err);
 
 /* Sets one property; the error names the pipeline's option and never shows a secret. */

@@ -92,13 +92,17 @@ static void properties_are_passed_through(void **state)
 static void properties_that_break_the_promise_are_refused_with_the_reason(void **state)
 {
     (void)state;
-    static const char *const names[] = {
-        "kafka.auto.offset.reset",     "kafka.enable.auto.commit",
-        "kafka.Enable.Auto.Commit",    "kafka.enable.auto.offset.store",
-        "kafka.enable.partition.eof",  "kafka.group.instance.id",
-        "kafka.key.deserializer",      "kafka.value.deserializer",
-        "kafka.interceptor.classes",   "kafka.plugin.library.paths",
-        "kafka.partition.assignment.strategy"};
+    static const char *const names[] = {"kafka.auto.offset.reset",
+                                        "kafka.enable.auto.commit",
+                                        "kafka.Enable.Auto.Commit",
+                                        "kafka.enable.auto.offset.store",
+                                        "kafka.enable.partition.eof",
+                                        "kafka.group.instance.id",
+                                        "kafka.key.deserializer",
+                                        "kafka.value.deserializer",
+                                        "kafka.interceptor.classes",
+                                        "kafka.plugin.library.paths",
+                                        "kafka.partition.assignment.strategy"};
     for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
         refuse(WITH(names[i], "x"), "is not supported: ");
     }
@@ -206,9 +210,8 @@ static void secrets_are_masked_and_never_in_errors(void **state)
 static void all_codecs_and_logins_are_built_in(void **state)
 {
     (void)state;
-    static const char *const features[] = {"gzip",       "snappy",   "lz4",
-                                           "zstd",       "ssl",      "sasl_plain",
-                                           "sasl_scram", "sasl_oauthbearer"};
+    static const char *const features[] = {"gzip", "snappy",     "lz4",        "zstd",
+                                           "ssl",  "sasl_plain", "sasl_scram", "sasl_oauthbearer"};
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     AUTO_FREE char *built = kafka_config_get(conf, "builtin.features");
     for (size_t i = 0; i < ARRAY_COUNT(features); i++) {

@@ -54,9 +54,8 @@ static void kafka_error_suspect(struct kafka_source *s, const rd_kafka_message_t
         t->is_suspect = true;
         s->suspect_count++;
     }
-    t->was_truncated =
-        t->was_truncated || (text != NULL && strstr(text, "truncation") != NULL) ||
-        m->err == RD_KAFKA_RESP_ERR__LOG_TRUNCATION;
+    t->was_truncated = t->was_truncated || (text != NULL && strstr(text, "truncation") != NULL) ||
+                       m->err == RD_KAFKA_RESP_ERR__LOG_TRUNCATION;
 }
 
 /* Invariant (3). */
@@ -189,6 +188,26 @@ void kafka_error_callback(rd_kafka_t *rk, int code, const char *reason, void *op
     }
 }
 
+int kafka_error_hopeless(struct kafka_source *s, rd_kafka_resp_err_t code, const char *what,
+                         const char *text, struct err *err)
+{
+    if (atomic_load(&s->has_started)) {
+        return 0;
+    }
+    switch (code) {
+    case RD_KAFKA_RESP_ERR__AUTHENTICATION:
+    case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
+    case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
+    case RD_KAFKA_RESP_ERR_UNSUPPORTED_VERSION:
+    case RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE:
+        return err_set(err, ERR_CONFIG, "%s: %s", what, text);
+    default:
+        return 0;
+    }
+}
+
 /* What the log's start and end say of a suspect position. Outcome 1 = begin anew there. */
 static int kafka_examine_one(struct kafka_source *s, size_t index, int64_t log_start,
                              int64_t log_end, struct err *err)
@@ -244,9 +263,8 @@ int kafka_error_examine(struct kafka_source *s, int64_t until_mono_us, struct er
     }
     /* At least a moment, or a short trigger would never get its answer. */
     int64_t patience_us = now + 500000;
-    struct kafka_wait wait = {.is_job = true,
-                              .until_mono_us =
-                                  until_mono_us > patience_us ? until_mono_us : patience_us};
+    struct kafka_wait wait = {
+        .is_job = true, .until_mono_us = until_mono_us > patience_us ? until_mono_us : patience_us};
     if (TRY(kafka_admin_offsets(s, starts, true, wait, err)) == 0 ||
         TRY(kafka_admin_offsets(s, ends, true, wait, err)) == 0) {
         return 0;

@@ -187,9 +187,9 @@ static void passing_fetch_errors_lose_nothing(void **state)
 {
     (void)state;
     static const rd_kafka_resp_err_t codes[] = {
-        RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION, RD_KAFKA_RESP_ERR_UNKNOWN,
-        RD_KAFKA_RESP_ERR_FENCED_LEADER_EPOCH,      RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT,
-        RD_KAFKA_RESP_ERR_KAFKA_STORAGE_ERROR,      RD_KAFKA_RESP_ERR_REPLICA_NOT_AVAILABLE,
+        RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,  RD_KAFKA_RESP_ERR_UNKNOWN,
+        RD_KAFKA_RESP_ERR_FENCED_LEADER_EPOCH,       RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT,
+        RD_KAFKA_RESP_ERR_KAFKA_STORAGE_ERROR,       RD_KAFKA_RESP_ERR_REPLICA_NOT_AVAILABLE,
         RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED};
     for (size_t i = 0; i < ARRAY_COUNT(codes); i++) {
         struct fixture *f = topic_of(100);
@@ -321,6 +321,40 @@ static void group_offsets_that_are_refused_are_only_counted(void **state)
     fixture_free(f);
 }
 
+static void give_rights_back_later(void *cluster)
+{
+    clock_sleep_us(700000);
+    rd_kafka_mock_topic_set_error(cluster, "t", RD_KAFKA_RESP_ERR_NO_ERROR);
+}
+
+static void an_identity_that_may_not_be_seen_is_not_taken_for_verified(void **state)
+{
+    (void)state;
+    struct fixture *f = topic_of(10);
+    struct taken t = {0};
+    struct thread later = {0};
+    begin_at(f, 0);
+    assert_int_equal(fixture_take(f, 10, &t), SOURCE_PACKET);
+    rd_kafka_mock_topic_set_error(f->cluster, "t", RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
+    int64_t begun = clock_mono_us();
+    thread_start(&later, "later", give_rights_back_later, f->cluster);
+    OK(source_verify(f->source, &f->err));
+    assert_true(clock_mono_us() - begun > 600000);
+    thread_join(&later);
+    fixture_free(f);
+}
+
+static void rights_that_are_missing_at_the_start_are_an_error(void **state)
+{
+    (void)state;
+    struct fixture *f = topic_of(10);
+    rd_kafka_mock_topic_set_error(f->cluster, "t", RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
+    OK(source_open(&kafka_source_ops, &f->settings, "q", &f->stop, &f->source, &f->err));
+    assert_int_equal(source_discover(f->source, &f->err), ERR_CONFIG);
+    assert_non_null(strstr(f->err.msg, "topic \"t\": "));
+    fixture_free(f);
+}
+
 struct committer {
     struct fixture *f;
     struct err err;
@@ -374,6 +408,8 @@ int main(void)
         cmocka_unit_test(a_deleted_topic_stops_the_query),
         cmocka_unit_test(a_topic_that_is_not_there_brings_the_nearest_name),
         cmocka_unit_test(group_offsets_that_are_refused_are_only_counted),
+        cmocka_unit_test(an_identity_that_may_not_be_seen_is_not_taken_for_verified),
+        cmocka_unit_test(rights_that_are_missing_at_the_start_are_an_error),
         cmocka_unit_test(verify_and_acknowledge_run_beside_poll),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -71,9 +71,8 @@ static inline void fixture_produce(struct fixture *f, const char *topic, int par
                                    int count)
 {
     struct settings settings = {0};
-    *vec_push(&settings.items) =
-        (struct setting){.name = STR("kafka.bootstrap.servers"),
-                         .value = str_of(mock_broker_bootstrap(f->mock))};
+    *vec_push(&settings.items) = (struct setting){.name = STR("kafka.bootstrap.servers"),
+                                                  .value = str_of(mock_broker_bootstrap(f->mock))};
     /* Without it there is no wait for a producer id. */
     *vec_push(&settings.items) =
         (struct setting){.name = STR("kafka.enable.idempotence"), .value = STR("false")};

@@ -19,8 +19,7 @@ static void kafka_group_send(struct kafka_source *s)
     }
     AUTO_TPLIST rd_kafka_topic_partition_list_t *list =
         rd_kafka_topic_partition_list_new((int)s->toppars.count);
-    vec_foreach(struct kafka_toppar, t, &s->toppars)
-    {
+    vec_foreach (struct kafka_toppar, t, &s->toppars) {
         if (t->acknowledge_offset >= 0) {
             rd_kafka_topic_partition_list_add(list, t->topic->name, t->number)->offset =
                 t->acknowledge_offset;

@@ -41,7 +41,8 @@ static bool kafka_java_ends(struct str path, const char *suffix)
     return path.len >= end.len && str_eq_nocase(str_skip(path, path.len - end.len), end);
 }
 
-/* "PEM", "JKS", "PKCS12" as said by `type_option`, else guessed from the file's name; "" = no idea. */
+/* "PEM", "JKS", "PKCS12" as said by `type_option`, else guessed from the file's name; "" = no idea.
+ */
 static struct str kafka_java_store_type(const struct settings *settings, const char *type_option,
                                         struct str path)
 {
@@ -95,7 +96,8 @@ static int kafka_java_keystore(rd_kafka_conf_t *conf, const struct settings *set
                    option);
 }
 
-/* Cuts one word, or a "quoted" or 'quoted' one, off *rest into `out`; false at the end or at ';'. */
+/* Cuts one word, or a "quoted" or 'quoted' one, off *rest into `out`; false at the end or at ';'.
+ */
 static bool kafka_jaas_word(struct str *rest, struct buf *out)
 {
     *rest = str_trim(*rest);

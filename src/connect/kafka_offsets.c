@@ -18,7 +18,12 @@
 #include "connect/kafka_source.h"
 
 /* What an option says of one partition. */
-enum kafka_start_kind { KAFKA_START_EARLIEST, KAFKA_START_LATEST, KAFKA_START_AT, KAFKA_START_TIME };
+enum kafka_start_kind {
+    KAFKA_START_EARLIEST,
+    KAFKA_START_LATEST,
+    KAFKA_START_AT,
+    KAFKA_START_TIME
+};
 
 struct kafka_start {
     enum kafka_start_kind kind;
@@ -33,15 +38,13 @@ static int kafka_start_json(struct str text, const char *option, struct arena *a
         return err_wrap(err, "option \"%s\"", option);
     }
     bool ok = (*ret_root)->kind == JSON_OBJECT;
-    json_foreach(topic, *ret_root)
-    {
+    json_foreach (topic, *ret_root) {
         ok = ok && topic->kind == JSON_OBJECT;
-        json_foreach(partition, topic)
-        {
+        json_foreach (partition, topic) {
             int64_t number = 0;
             int64_t value = 0;
-            ok = ok && str_to_i64(partition->name, &number) && number >= 0 &&
-                 number <= INT32_MAX && json_get_i64(partition, &value) && value >= -2;
+            ok = ok && str_to_i64(partition->name, &number) && number >= 0 && number <= INT32_MAX &&
+                 json_get_i64(partition, &value) && value >= -2;
         }
     }
     if (!ok) {
@@ -91,15 +94,12 @@ static int kafka_start_lookup(const struct json *root, const char *option, const
 static int kafka_start_check_named(struct kafka_source *s, const struct json *root,
                                    const char *option, struct err *err)
 {
-    json_foreach(topic, root)
-    {
-        json_foreach(partition, topic)
-        {
+    json_foreach (topic, root) {
+        json_foreach (partition, topic) {
             int64_t number = -1;
             (void)str_to_i64(partition->name, &number);
             bool is_there = false;
-            vec_foreach(struct source_partition, p, &s->base.partitions)
-            {
+            vec_foreach (struct source_partition, p, &s->base.partitions) {
                 is_there = is_there || (p->number == number && str_eq(p->topic, topic->name));
             }
             if (!is_there) {
@@ -160,7 +160,8 @@ static int kafka_beginning_of(const struct kafka_beginning *b, const char *topic
     if (b->by_time) {
         *ret_start = (struct kafka_start){KAFKA_START_TIME, value};
     } else if (value < 0) {
-        *ret_start = (struct kafka_start){value == -2 ? KAFKA_START_EARLIEST : KAFKA_START_LATEST, 0};
+        *ret_start =
+            (struct kafka_start){value == -2 ? KAFKA_START_EARLIEST : KAFKA_START_LATEST, 0};
     } else {
         *ret_start = (struct kafka_start){KAFKA_START_AT, value};
     }

@@ -92,7 +92,6 @@ struct kafka_source {
     /* owned by the job's thread */
     VEC(struct kafka_topic *) topics;
     struct kafka_topic *last_topic;
-    bool has_started;
     bool has_failed; /* `failure` is what poll answers until the next start */
     struct err failure;
     size_t suspect_count;
@@ -106,7 +105,7 @@ struct kafka_source {
     struct cond changed;
     VEC(struct kafka_toppar) toppars; /* grown by the job's thread, read by all under the lock */
     struct kafka_descriptions found;  /* by the watcher, for the job's thread */
-    int64_t contact_us; /* when the broker last answered the watcher */
+    int64_t contact_us;               /* when the broker last answered the watcher */
     bool is_acknowledging;
     bool is_reachable;   /* a broker has answered and no connection has failed since */
     bool is_auth_failed; /* since the client was made; the reason is in auth_reason */
@@ -114,6 +113,7 @@ struct kafka_source {
     bool is_closing;
 
     struct thread watcher;
+    atomic_bool has_started; /* from then on lost rights are waited for, not an error */
 };
 
 static inline struct kafka_source *kafka_source_of(struct source *base)
@@ -124,8 +124,8 @@ static inline struct kafka_source *kafka_source_of(struct source *base)
 }
 
 /* kafka_config.c: a configuration for this source; the caller owns it. Touches nothing outside. */
-int kafka_config_make(const struct settings *settings, const char *query, rd_kafka_conf_t **ret_conf,
-                      struct err *err);
+int kafka_config_make(const struct settings *settings, const char *query,
+                      rd_kafka_conf_t **ret_conf, struct err *err);
 /* The same for a producer (`sluice produce`): only what `kafka.*` says about the connection. */
 int kafka_config_make_producer(const struct settings *settings, const char *query,
                                rd_kafka_conf_t **ret_conf, struct err *err);
@@ -135,8 +135,8 @@ char *kafka_config_get(const rd_kafka_conf_t *conf, const char *name);
 /*
  * kafka_admin.c: questions to the cluster that wait for the answer: until the stop (two seconds of
  * grace, so that a last commit can still verify), or `until_mono_us`. Any thread, but only the
- * job's passes is_job, which keeps `status` up to date and fails with ERR_CONFIG on a refused login.
- * Outcome 1 = answered, 0 = until_mono_us passed.
+ * job's passes is_job, which keeps `status` up to date and fails with ERR_CONFIG on a refused
+ * login. Outcome 1 = answered, 0 = until_mono_us passed.
  */
 struct kafka_wait {
     bool is_job;
@@ -174,9 +174,9 @@ void kafka_error_message(struct kafka_source *s, const rd_kafka_message_t *m, ui
 void kafka_error_callback(rd_kafka_t *rk, int code, const char *reason, void *opaque);
 /* Looks into suspect partitions: lost, truncated or a false alarm. Outcome 1 = assign anew. */
 int kafka_error_examine(struct kafka_source *s, int64_t until_mono_us, struct err *err);
-/* Errors that no waiting mends: ERR_CONFIG with the reason; 0 for all others. */
-int kafka_error_hopeless(rd_kafka_resp_err_t code, const char *what, const char *text,
-                         struct err *err);
+/* Errors at the start that no waiting mends: ERR_CONFIG with the reason; 0 for all others. */
+int kafka_error_hopeless(struct kafka_source *s, rd_kafka_resp_err_t code, const char *what,
+                         const char *text, struct err *err);
 
 /* kafka_group.c: telling lag tools. */
 void kafka_group_acknowledge(struct source *base, const int64_t *next_offsets, size_t count);

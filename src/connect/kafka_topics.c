@@ -25,8 +25,7 @@ static const char *const kafka_internal_topics[] = {"__consumer_offsets", "__tra
 
 static struct kafka_wanted *kafka_wanted_add(struct kafka_source *s, struct str name)
 {
-    vec_foreach(struct kafka_wanted, it, &s->wanted)
-    {
+    vec_foreach (struct kafka_wanted, it, &s->wanted) {
         if (str_eq_c(name, it->name)) {
             return it;
         }
@@ -59,8 +58,7 @@ static int kafka_topics_parse_subscribe(struct kafka_source *s, struct str text,
 static int kafka_topics_parse_numbers(struct kafka_wanted *wanted, const struct json *list,
                                       struct err *err)
 {
-    json_foreach(item, list)
-    {
+    json_foreach (item, list) {
         int64_t number = 0;
         if (!json_get_i64(item, &number) || number < 0 || number > INT32_MAX) {
             return err_set(err, ERR_CONFIG,
@@ -86,8 +84,7 @@ static int kafka_topics_parse_assign(struct kafka_source *s, struct str text, st
                        "option \"assign\" needs JSON like {\"topic\":[0,1]}, not \"%.*s\"",
                        STR_FMT(str_head(text, 100)));
     }
-    json_foreach(member, root)
-    {
+    json_foreach (member, root) {
         struct kafka_wanted *wanted = kafka_wanted_add(s, member->name);
         if (member->kind != JSON_ARRAY || member->count == 0) {
             return err_set(err, ERR_CONFIG,
@@ -132,9 +129,9 @@ static int kafka_topics_parse_pattern(struct kafka_source *s, struct str text, s
 
 int kafka_topics_parse(struct kafka_source *s, struct err *err)
 {
-    static const char *const names[] = {
-        [KAFKA_SUBSCRIBE] = "subscribe", [KAFKA_ASSIGN] = "assign",
-        [KAFKA_PATTERN] = "subscribePattern"};
+    static const char *const names[] = {[KAFKA_SUBSCRIBE] = "subscribe",
+                                        [KAFKA_ASSIGN] = "assign",
+                                        [KAFKA_PATTERN] = "subscribePattern"};
     const struct setting *chosen = NULL;
     for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
         const struct setting *setting = settings_find(&s->settings, names[i]);
@@ -171,8 +168,7 @@ int kafka_topics_parse(struct kafka_source *s, struct err *err)
 
 void kafka_topics_done(struct kafka_source *s)
 {
-    vec_foreach(struct kafka_wanted, wanted, &s->wanted)
-    {
+    vec_foreach (struct kafka_wanted, wanted, &s->wanted) {
         mem_free(wanted->name);
         vec_done(&wanted->numbers);
     }
@@ -212,8 +208,7 @@ static int kafka_topics_names(struct kafka_source *s, struct kafka_wait wait,
                               struct err *err)
 {
     if (s->selection != KAFKA_PATTERN) {
-        vec_foreach(struct kafka_wanted, wanted, &s->wanted)
-        {
+        vec_foreach (struct kafka_wanted, wanted, &s->wanted) {
             *vec_push(&out->items) = wanted->name;
         }
         return 1;
@@ -224,8 +219,7 @@ static int kafka_topics_names(struct kafka_source *s, struct kafka_wait wait,
     regex_t regex;
     int rc = regcomp(&regex, s->pattern, REG_EXTENDED | REG_NOSUB);
     assert(rc == 0);
-    vec_foreach(struct kafka_description, d, &all->items)
-    {
+    vec_foreach (struct kafka_description, d, &all->items) {
         if (!kafka_topic_is_internal(d->name) && regexec(&regex, d->name, 0, NULL, 0) == 0) {
             *vec_push(&out->items) = d->name;
         }
@@ -309,13 +303,14 @@ static void kafka_toppar_add(struct kafka_source *s, struct kafka_topic *topic, 
     *vec_push(&s->toppars) = (struct kafka_toppar){
         .topic = topic,
         .number = number,
-        .is_late = s->has_started,
+        .is_late = atomic_load(&s->has_started),
         .acknowledge_offset = -1,
     };
     assert(s->toppars.count == s->base.partitions.count);
 }
 
-static struct kafka_topic *kafka_topic_add(struct kafka_source *s, const struct kafka_description *d)
+static struct kafka_topic *kafka_topic_add(struct kafka_source *s,
+                                           const struct kafka_description *d)
 {
     struct kafka_topic *topic = mem_new(struct kafka_topic);
     topic->name = mem_strdup(d->name);
@@ -333,8 +328,7 @@ static bool kafka_topic_has(const struct kafka_topic *topic, int32_t number)
 
 static struct kafka_wanted *kafka_wanted_find(struct kafka_source *s, const char *name)
 {
-    vec_foreach(struct kafka_wanted, wanted, &s->wanted)
-    {
+    vec_foreach (struct kafka_wanted, wanted, &s->wanted) {
         if (strcmp(wanted->name, name) == 0) {
             return wanted;
         }
@@ -353,8 +347,7 @@ static int kafka_topic_merge_assigned(struct kafka_source *s, struct kafka_topic
         int32_t number = wanted->numbers.items[i];
         if (number >= d->partition_count) {
             return err_set(err, ERR_CONFIG,
-                           "topic \"%s\" has no partition %" PRId32 ": it has %" PRId32
-                           " of them",
+                           "topic \"%s\" has no partition %" PRId32 ": it has %" PRId32 " of them",
                            d->name, number, d->partition_count);
         }
         if (!kafka_topic_has(topic, number)) {
@@ -399,8 +392,7 @@ static int kafka_topic_missing(struct kafka_source *s, const char *name, struct 
     const char *nearest = NULL;
     size_t best = strlen(name) / 2 > 2 ? strlen(name) / 2 : 2;
     if (TRY(kafka_admin_list(s, wait, &all, err)) > 0) {
-        vec_foreach(struct kafka_description, d, &all.items)
-        {
+        vec_foreach (struct kafka_description, d, &all.items) {
             size_t distance = str_distance(str_of(name), str_of(d->name));
             if (distance <= best && !kafka_topic_is_internal(d->name)) {
                 best = distance;
@@ -419,8 +411,7 @@ static int kafka_topic_missing(struct kafka_source *s, const char *name, struct 
 static int kafka_topics_check(struct kafka_source *s, const struct kafka_descriptions *found,
                               struct err *err)
 {
-    vec_foreach(struct kafka_description, d, &found->items)
-    {
+    vec_foreach (struct kafka_description, d, &found->items) {
         if (d->error == RD_KAFKA_RESP_ERR_NO_ERROR || kafka_topic_find(s, d->name) != NULL) {
             continue;
         }
@@ -453,8 +444,7 @@ int kafka_topics_discover(struct source *base, struct err *err)
     assert(rc == 1);
     TRY(kafka_topics_check(s, &found, err));
     int added = 0;
-    vec_foreach(struct kafka_description, d, &found.items)
-    {
+    vec_foreach (struct kafka_description, d, &found.items) {
         added += TRY(kafka_topic_merge(s, d, err));
     }
     if (added > 0) {
@@ -500,8 +490,7 @@ int kafka_topics_verify(struct source *base, struct err *err)
         }
     }
     struct kafka_wait wait = {.is_job = false, .until_mono_us = INT64_MAX};
-    int rc = count == 0 ? 0
-                        : kafka_admin_describe(s, names.items.items, count, wait, &found, err);
+    int rc = count == 0 ? 0 : kafka_admin_describe(s, names.items.items, count, wait, &found, err);
     for (size_t i = 0; rc >= 0 && i < found.items.count; i++) {
         const struct kafka_description *d = &found.items.items[i];
         for (size_t j = 0; j < count; j++) {
@@ -524,8 +513,7 @@ int kafka_topics_adopt(struct kafka_source *s, struct err *err)
         found = s->found;
         s->found = (struct kafka_descriptions){0};
     }
-    vec_foreach(struct kafka_description, d, &found.items)
-    {
+    vec_foreach (struct kafka_description, d, &found.items) {
         if (TRY(kafka_topic_merge(s, d, err)) > 0) {
             s->base.has_new_partitions = true;
             kafka_topics_warm(s);

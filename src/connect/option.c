@@ -141,8 +141,7 @@ int settings_check(const struct settings *settings, const struct option *const *
     assert(settings != NULL);
     assert(tables != NULL);
     assert(what != NULL);
-    vec_foreach(struct setting, setting, &settings->items)
-    {
+    vec_foreach (struct setting, setting, &settings->items) {
         const struct option *o = option_find(tables, setting->name);
         if (o == NULL) {
             const char *nearest = option_nearest(tables, setting->name);

@@ -154,16 +154,6 @@ static void presets_of_all_connectors_are_of_their_type(void **state)
     }
 }
 
-static void an_unknown_connector_brings_the_list(void **state)
-{
-    (void)state;
-    struct err err = {0};
-    assert_null(source_find(STR("kinesis"), &err));
-    assert_int_equal(err.code, ERR_CONFIG);
-    assert_string_equal(err.msg,
-                        "unknown connector \"kinesis\"; there are kafka, file, generator");
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -174,7 +164,6 @@ int main(void)
         cmocka_unit_test(values_are_read_by_type_and_the_last_one_wins),
         cmocka_unit_test(without_a_setting_the_preset_counts),
         cmocka_unit_test(presets_of_all_connectors_are_of_their_type),
-        cmocka_unit_test(an_unknown_connector_brings_the_list),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -193,7 +193,7 @@ static int producer_pace(struct producer *p, struct err *err)
             rd_kafka_poll(p->rk, 0);
         } else {
             rd_kafka_poll(p->rk, left_us / 1000 < PRODUCER_SLICE_MS ? (int)(left_us / 1000)
-                                                                     : PRODUCER_SLICE_MS);
+                                                                    : PRODUCER_SLICE_MS);
         }
     }
 }

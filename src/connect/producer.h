@@ -13,7 +13,8 @@
  */
 struct producer;
 
-/* `settings` are a pipeline's: kafka.* options say how to connect. ERR_CONFIG for what is refused. */
+/* `settings` are a pipeline's: kafka.* options say how to connect. ERR_CONFIG for what is refused.
+ */
 int producer_open(const struct settings *settings, const char *topic, struct stop *stop,
                   struct producer **ret_producer, struct err *err);
 void producer_close(struct producer *p); /* drops what has not been flushed; NULL is fine */

@@ -78,8 +78,7 @@ int source_resolve(struct source *s, const bool *which, struct err *err)
 int source_start(struct source *s, struct err *err)
 {
     assert(s->phase >= SOURCE_DISCOVERED);
-    vec_foreach(struct source_partition, p, &s->partitions)
-    {
+    vec_foreach (struct source_partition, p, &s->partitions) {
         assert(p->next_offset >= 0);
     }
     TRY(s->ops->start(s, err));
@@ -133,6 +132,11 @@ void source_set_status(struct source *s, enum source_state state, const char *fm
     vsnprintf(reason, sizeof(reason), fmt, args);
     va_end(args);
     if (s->status.state != state) {
+        if (state == SOURCE_DOWN) {
+            log_line(LOG_WARN, "source down", LOG_S("reason", reason), LOG_END);
+        } else if (state == SOURCE_RUNNING && s->status.state == SOURCE_DOWN) {
+            log_line(LOG_INFO, "source back", LOG_END);
+        }
         s->status.since_mono_us = clock_mono_us();
     }
     s->status.state = state;

@@ -278,13 +278,13 @@ static int settle(struct delta_table *table, struct str key, struct str body, st
                            "the store says that \"%.*s\" exists, but there is nothing to read",
                            STR_FMT(key));
         }
+        pause_before(table, attempt, COMMIT_PAUSE_MAX_US);
         if (look_is_old(table)) {
             return err_set_retry(err,
                                  COMMIT_OUTCOME_UNKNOWN ": \"%.*s\" may have been there and been "
                                                         "cleaned away",
                                  STR_FMT(key));
         }
-        pause_before(table, attempt, COMMIT_PAUSE_MAX_US);
     }
 }
 
@@ -355,14 +355,14 @@ static int commit_change(struct delta_table *table, const struct delta_change *c
     if (TRY(delta_conflict_judge(&table->conflict, err))) {
         return DELTA_SCHEMA_CHANGED; /* found by a call that then failed */
     }
-    if (look_is_old(table) && TRY(catch_up(table, err))) {
-        return DELTA_SCHEMA_CHANGED;
-    }
     for (int rebases = 0;; rebases++) {
-        TRY(check_change(table, change, err));
         if (rebases > 1) {
             pause_before(table, rebases - 2, COMMIT_REBASE_PAUSE_MAX_US);
         }
+        if (look_is_old(table) && TRY(catch_up(table, err))) {
+            return DELTA_SCHEMA_CHANGED;
+        }
+        TRY(check_change(table, change, err));
         char room[DELTA_LOG_KEY_BYTES];
         struct str key = delta_log_commit_key(room, snapshot->version + 1);
         TRY(print_body(table, change, txn_id, &body, err));

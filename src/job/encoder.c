@@ -77,13 +77,15 @@ static int run_copy(struct query *q, struct batch *batch, struct err *err)
 }
 
 /*
- * Whether reading the batch again in smaller pieces can help: an error of the SQL on some row, or
- * memory that did not suffice. A record that onBadRecord = fail refused is final.
+ * Whether reading the batch again in smaller pieces can help: a record that onBadRecord = fail
+ * refused (what stands before it is committed, so that the table's position is that record's and
+ * `sluice offsets skip` takes no other), an error of the SQL on some row, or memory that did not
+ * suffice.
  */
 static bool can_retry(const struct batch *batch, const struct err *err)
 {
     if (batch->scan_failed) {
-        return false;
+        return err->code == ERR_DATA;
     }
     return err->code == ERR_DATA || (err->code == ERR_IO && err->retry);
 }

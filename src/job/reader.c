@@ -298,6 +298,10 @@ static int skip_message(struct query *q, const struct query_poison *poison, stru
 static int judge_poison(struct query *q, const struct batch *batch, const struct err *cause,
                         struct err *err)
 {
+    if (batch->scan_failed) {
+        *err = *cause; /* refused by onBadRecord = fail; it says which and why */
+        return err->code;
+    }
     struct query_poison poison;
     bool found = find_single(batch, &poison);
     assert(found);

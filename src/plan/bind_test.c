@@ -631,7 +631,8 @@ static void run(const char *table, int64_t count, struct buf *out)
     }
     mutex_init(&rows.lock);
     sql_source_attach(f.query->inputs.items[0].source, &rows.scan);
-    buf_printf(&query, "SELECT to_json(t)::VARCHAR AS j FROM (%s) t ORDER BY j", f.query->select);
+    buf_printf(&query, "SELECT to_json(__row)::VARCHAR AS j FROM (%s) __row ORDER BY j",
+               f.query->select);
     int rc = sql_query(f.conn, query.ptr, &cells, &err);
     while (rc >= 0 && (rc = sql_rows_next(cells, &cell, &err)) == 1) {
         buf_printf(out, "%s%.*s", out->len > 0 ? "\n" : "", STR_FMT(cell));

@@ -223,8 +223,13 @@ void store_s3_answer_hint(const struct store_s3_answer *a, const char *permissio
     const char *code = a->code;
     const char *text = NULL;
     if (CODE_IS(code, "NoSuchBucket")) {
-        text = "create the bucket, or correct its name";
-    } else if (CODE_IS(code, "InvalidAccessKeyId", "SignatureDoesNotMatch")) {
+        ptrdiff_t slash = str_find(resource, '/');
+        struct str bucket = slash < 0 ? resource : str_head(resource, (size_t)slash);
+        snprintf(out, out_bytes, "; create the bucket \"%.*s\", or correct its name",
+                 STR_FMT(bucket));
+        return;
+    }
+    if (CODE_IS(code, "InvalidAccessKeyId", "SignatureDoesNotMatch")) {
         text = "check the access key and the secret key";
     } else if (CODE_IS(code, "ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired",
                        "InvalidToken")) {

@@ -79,7 +79,8 @@ class Campaign:
             self.servers.proxy.rules.remove(rule)
 
     def take_over(self, target: Target) -> str:
-        """One instance sleeps, another comes; the sleeper must wake up to be fenced."""
+        """One instance sleeps, another comes; when the sleeper wakes up, exactly one of
+        the two must be fenced: the sleeper, unless it had yet to start."""
         if self.rng.random() < 0.5:
             old = target.run(failpoint=f"{self.rng.choice(FAILPOINTS[1:7])}:1:pause")
         else:
@@ -87,15 +88,20 @@ class Campaign:
             time.sleep(0.3 + self.rng.random())
             old.process.send(signal.SIGSTOP)
         time.sleep(0.5 + self.rng.random())
-        before = target.table.version()
         new = target.run()
         try:
-            new.wait_version(target.table, before + 2)
+            new.process.wait_until(lambda: len(new.progress()) >= 2, "two batches")
+            begun = bool(old.progress())
             old.process.send(signal.SIGSTOP)  # in case it had not come to its point
             old.process.send(signal.SIGCONT)
-            code = old.wait_exit(120)
-            if code != EXIT_FENCED:
-                self.complain(f"a fenced instance ended with {code}:\n{old.process.tail(15)}")
+            both = (old, new)
+            if not wait_for("one fenced", lambda: any(r.process.exit_code is not None
+                                                      for r in both), 60):
+                raise AssertionError("two instances run side by side")
+            fenced = old if old.process.exit_code is not None else new
+            if fenced.process.exit_code != EXIT_FENCED or (begun and fenced is new):
+                raise AssertionError(f"{'old' if fenced is old else 'new'} instance ended with "
+                                     f"{fenced.process.exit_code}:\n{fenced.process.tail(5)}")
         except Exception as e:
             self.complain(f"taking over: {e}")
         old.kill()
@@ -113,7 +119,8 @@ class Campaign:
 
     def complain(self, text: str) -> None:
         self.complaints.append(text)
-        short = "\n   ".join(line[:300] for line in text.splitlines()[-15:])
+        lines = text.splitlines()
+        short = "\n   ".join(line[:300] for line in lines[:2] + lines[2:][-5:])
         print(f"!! {short}", flush=True)
 
     # --- targets --------------------------------------------------------------

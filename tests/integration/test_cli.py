@@ -221,7 +221,7 @@ def test_query_reads_what_run_wrote_as_delta_rs_does(generated, tmp_path):
 
 def test_query_prints_a_table(generated):
     table, _ = generated
-    out = expect(command("query", f"SELECT count(*) AS n, 'a' AS t, NULL AS nothing "
+    out = expect(command("query", f"SELECT count(*) AS n, 'a' AS t, NULL::VARCHAR AS nothing "
                                   f"FROM delta_scan('{table}')"), 0).stdout
     assert out == "    n | t | nothing\n------+---+---------\n 1000 | a | NULL\n(1 row)\n"
 

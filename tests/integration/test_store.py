@@ -151,7 +151,7 @@ def spooled(run):
 def test_a_folder_is_a_store(how, lines, tmp_path, sluice):
     place = Table(tmp_path / "sluice" / "lake" / "a b")
     location = {"path": place.location, "relative path": "lake/a b",
-                "file URL": f"file://{tmp_path}/sluice/lake/a%20b"}[how]
+                "file URL": f"file://{place.location}"}[how]
     lines.feed(0, 10)
     run = sluice(lines.pipeline(location), "--available-now")
     assert run.wait_exit() == 0

@@ -125,11 +125,10 @@ static int write_files(struct instance *in, struct buf *texts, struct arena *are
         if (texts[i].len == 0) {
             continue;
         }
-        const char *path =
-            arena_printf(arena, "%s/p%d-%zu", in->world->spool, in->client.id, i);
+        const char *path = arena_printf(arena, "%s/p%d-%zu", in->world->spool, in->client.id, i);
         TRY(fs_write_file(path, buf_str(&texts[i]), err));
-        batch->files[batch->file_count++] = (struct sql_file){
-            .path = str_of(path), .row_count = 1, .size_bytes = texts[i].len};
+        batch->files[batch->file_count++] =
+            (struct sql_file){.path = str_of(path), .row_count = 1, .size_bytes = texts[i].len};
     }
     return 0;
 }
@@ -150,7 +149,8 @@ static int cut_batch(struct instance *in, int64_t *next, size_t partitions, stru
             continue;
         }
         /* Perhaps in two files, as two threads would write them. */
-        int64_t first = chance(in, 300) ? (int64_t)rng_below(&world->rng, (uint64_t)take + 1) : take;
+        int64_t first =
+            chance(in, 300) ? (int64_t)rng_below(&world->rng, (uint64_t)take + 1) : take;
         if (first > 0) {
             buf_printf(&texts[rng_below(&world->rng, FILES_MAX)], "%zu %" PRId64 " %" PRId64 "\n",
                        p, next[p], next[p] + first);

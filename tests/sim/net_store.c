@@ -42,7 +42,8 @@ static bool chance(struct net *net, unsigned per_mille)
     return rng_below(net->rng, 1000) < per_mille;
 }
 
-/* ---- objects ----------------------------------------------------------------------------------- */
+/* ---- objects -----------------------------------------------------------------------------------
+ */
 
 static size_t lower_bound(const struct net *net, struct str key)
 {
@@ -159,22 +160,23 @@ static void request_done(struct net_request *request)
 
 void net_done(struct net *net)
 {
-    vec_foreach(struct net_object, object, &net->objects) {
+    vec_foreach (struct net_object, object, &net->objects) {
         mem_free(object->key);
         buf_done(&object->body);
     }
     vec_done(&net->objects);
-    vec_foreach(struct net_request, request, &net->requests) {
+    vec_foreach (struct net_request, request, &net->requests) {
         request_done(request);
     }
     vec_done(&net->requests);
-    vec_foreach(struct buf, body, &net->archive) {
+    vec_foreach (struct buf, body, &net->archive) {
         buf_done(body);
     }
     vec_done(&net->archive);
 }
 
-/* ---- requests under way ------------------------------------------------------------------------ */
+/* ---- requests under way ------------------------------------------------------------------------
+ */
 
 static struct net_request *send_request(struct net *net, struct str key, struct str body,
                                         bool overwrite, struct net_wait *wait)
@@ -270,9 +272,9 @@ void net_deliver(struct net *net, size_t index)
         }
     }
     bool lost = chance(net, net->weather.lost);
-    TRACE("net: request %" PRIu64 " (%s) arrives: %s%s%s%s", request.id, request.key,
-          names[answer], request.wait == NULL ? ", nobody waits" : "",
-          lost ? ", the answer is lost" : "", again ? ", it will come again" : "");
+    TRACE("net: request %" PRIu64 " (%s) arrives: %s%s%s%s", request.id, request.key, names[answer],
+          request.wait == NULL ? ", nobody waits" : "", lost ? ", the answer is lost" : "",
+          again ? ", it will come again" : "");
     if (request.wait != NULL && !lost) {
         request.wait->answered = true;
         request.wait->answer = answer;
@@ -282,14 +284,15 @@ void net_deliver(struct net *net, size_t index)
 
 static void stop_waiting(struct net *net, const struct net_wait *wait)
 {
-    vec_foreach(struct net_request, request, &net->requests) {
+    vec_foreach (struct net_request, request, &net->requests) {
         if (request->wait == wait) {
             request->wait = NULL;
         }
     }
 }
 
-/* ---- operations -------------------------------------------------------------------------------- */
+/* ---- operations --------------------------------------------------------------------------------
+ */
 
 static int check_dead(struct store_net *s, struct err *err)
 {
@@ -486,8 +489,8 @@ static size_t list_page(struct net *net, struct str prefix, struct str after_key
             break;
         }
         if (str_cmp(key, after_key) > 0) {
-            entries[count++] = (struct store_entry){
-                arena_str(arena, key), object->body.len, object->modified_us};
+            entries[count++] =
+                (struct store_entry){arena_str(arena, key), object->body.len, object->modified_us};
         }
     }
     return count;

@@ -49,10 +49,10 @@ struct net {
     VEC(struct net_object) objects; /* by key */
     VEC(struct net_request) requests;
     uint64_t request_count;
-    int64_t version_count; /* commits 0 … count-1 are in the log, or were */
+    int64_t version_count;   /* commits 0 … count-1 are in the log, or were */
     VEC(struct buf) archive; /* what they were, for the oracle */
-    bool truncated;        /* a commit was */
-    char fault[512];       /* what the net itself found wrong; "" = nothing */
+    bool truncated;          /* a commit was */
+    char fault[512];         /* what the net itself found wrong; "" = nothing */
 };
 
 /* What the store knows of the process that opened it. */

@@ -132,7 +132,7 @@ static void check_rows(struct world *world, struct commit *commit, struct oracle
     if (commit->ranges.count > 1) {
         qsort(commit->ranges.items, commit->ranges.count, sizeof(struct range), by_place);
     }
-    vec_foreach(struct range, range, &commit->ranges) {
+    vec_foreach (struct range, range, &commit->ranges) {
         int64_t *at = &log->positions[range->partition];
         if (*at < 0) {
             *at = range->from; /* only without start commits */

@@ -29,8 +29,8 @@ static volatile uint64_t seed_now;
 static void on_abort(int number)
 {
     char text[64];
-    int len = snprintf(text, sizeof(text), "sim: aborted in seed %llu\n",
-                       (unsigned long long)seed_now);
+    int len =
+        snprintf(text, sizeof(text), "sim: aborted in seed %llu\n", (unsigned long long)seed_now);
     ssize_t ignored = write(STDERR_FILENO, text, (size_t)len);
     (void)ignored;
     (void)signal(number, SIG_DFL);
@@ -95,8 +95,7 @@ static void print_counts(const struct sim_counts *c)
                  " truncated, %" PRId64 " checkpoints, %" PRId64 " naps, %" PRId64
                  " months, %" PRId64 " steps\n",
                  c->commits, c->rows, c->starts, c->crashes, c->fenced, c->restores, c->truncated,
-                 c->checkpoints, c->naps,
-                 c->months, c->steps);
+                 c->checkpoints, c->naps, c->months, c->steps);
 }
 
 static int64_t run_all(struct sim_counts *counts)

@@ -118,7 +118,8 @@ static void foreign_metadata(struct world *world)
         struct str text = schema->text;
         assert(str_ends(text, STR("]}")));
         schema->text = str_of(arena_printf(
-            &arena, "%.*s,{\"name\":\"f%d\",\"type\":\"string\",\"nullable\":true,\"metadata\":{}}]}",
+            &arena,
+            "%.*s,{\"name\":\"f%d\",\"type\":\"string\",\"nullable\":true,\"metadata\":{}}]}",
             STR_FMT(str_head(text, text.len - 2)), n));
     } else {
         json_append(configuration, str_of(arena_printf(&arena, "user.n%d", n)),
@@ -138,7 +139,8 @@ static void foreign_restore(struct world *world)
     static const char body[] =
         "{\"commitInfo\":{\"timestamp\":1,\"operation\":\"RESTORE\",\"operationParameters\":"
         "{\"version\":\"0\"}}}\n"
-        "{\"remove\":{\"path\":\"foreign-0.parquet\",\"deletionTimestamp\":1,\"dataChange\":true}}\n";
+        "{\"remove\":{\"path\":\"foreign-0.parquet\",\"deletionTimestamp\":1,\"dataChange\":true}}"
+        "\n";
     struct oracle_log log;
     oracle_replay(world, world->net.version_count - 1, &log);
     if (world->restored_version >= 0 || log.newest_own < 0) {
@@ -188,8 +190,7 @@ static void reap(struct world *world, struct instance *in)
     for (int i = 0; in->main->state != FIBER_DONE; i++) {
         struct fiber *fiber = fiber_pick(&world->rng, in, NULL);
         if (fiber == NULL || i > REAP_STEPS_MAX) {
-            world_fault(world, "process %d does not end when the store is canceled",
-                        in->client.id);
+            world_fault(world, "process %d does not end when the store is canceled", in->client.id);
             return;
         }
         fiber_resume(fiber);

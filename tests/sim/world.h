@@ -63,8 +63,7 @@ struct sim_options {
 /* What came of many schedules. */
 struct sim_counts {
     int64_t schedules, commits, rows, crashes, starts, fenced, unknown_answers, rebases, foreign,
-        restores, truncated, checkpoints, steps, naps,
-        months;
+        restores, truncated, checkpoints, steps, naps, months;
 };
 
 /* Runs schedule `seed`. True = no fault; else *fault says what. */
@@ -79,7 +78,8 @@ void instance_start(struct world *world, bool latest);
 void instance_crash(struct instance *instance);
 void instance_free(struct instance *instance);
 
-/* ---- oracle.c: what the log says, read without the engine's code ------------------------------ */
+/* ---- oracle.c: what the log says, read without the engine's code ------------------------------
+ */
 
 struct oracle_log {
     int64_t positions[SIM_PARTITIONS_MAX]; /* -1 = none */
@@ -87,7 +87,7 @@ struct oracle_log {
     int64_t sequence;
     int64_t commits; /* of the query */
     int64_t rows;
-    int64_t newest_own; /* version of the query's newest commit; -1 = none */
+    int64_t newest_own;     /* version of the query's newest commit; -1 = none */
     char run_id[UUID_TEXT]; /* who made it */
 };
 
