@@ -109,25 +109,17 @@ class Spark:
         folder.mkdir(parents=True, exist_ok=True)
         with open(folder / "spark.log", "wb") as log:
             child = subprocess.Popen([str(a) for a in self._job(topic, table, folder, False)],
-                                     stdin=subprocess.PIPE, stdout=log, stderr=log,
+                                     stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
                                      env={**os.environ, **self._env()})
         try:
-            jvm = wait_until(lambda: _java_below(child.pid), "the JVM")
-            yield jvm
+            yield json.loads(child.stdout.readline())["jvm"]
             child.stdin.close()
-            child.wait(120)
+            if child.wait(120) != 0:
+                raise RuntimeError(f"Spark failed, see {folder}/spark.log")
         finally:
             if child.poll() is None:
                 child.send_signal(signal.SIGTERM)
                 child.wait(60)
-
-
-def _java_below(pid: int) -> int | None:
-    """The pid of the JVM that `pid` or one of its children is."""
-    if "java" in os.path.basename(os.readlink(f"/proc/{pid}/exe")):
-        return pid
-    children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return next((found for c in children if (found := _java_below(int(c)))), None)
 
 
 @dataclasses.dataclass

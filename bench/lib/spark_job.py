@@ -5,8 +5,8 @@
                           "table": …, "checkpoint": …, "available_now": true, "work": …,
                           "s3": {"endpoint": …, "key": …, "secret": …} | null}'
 
-Available now: runs to the end and prints what it cost.  Else: runs until its
-standard input closes.  Spark's own defaults, with both cores, 1 GB of heap and
+Available now: runs to the end and prints what it cost.  Else: prints the JVM's pid
+and runs until its standard input closes.  Spark's own defaults, with both cores, 1 GB of heap and
 as many shuffle partitions as cores.
 """
 
@@ -103,13 +103,14 @@ def main() -> None:
     job = json.loads(sys.argv[1])
     work = pathlib.Path(job["work"])
     spark = session(work, job.get("s3"))
-    jvm = spark.sparkContext._gateway.proc.pid
+    jvm = _java(spark.sparkContext._gateway.proc.pid)
     writer = (frame(spark, job).writeStream.format("delta").outputMode("append")
               .option("checkpointLocation", job["checkpoint"]).option("mergeSchema", "true"))
     if job["kind"] == "feeds":
         writer = writer.partitionBy("start_date")
     if not job["available_now"]:
         query = writer.trigger(processingTime="0 seconds").start(job["table"])
+        print(json.dumps({"jvm": jvm}), flush=True)
         sys.stdin.read()
         if query.exception():
             raise query.exception()
@@ -118,8 +119,8 @@ def main() -> None:
         query = writer.trigger(availableNow=True).start(job["table"])
         query.awaitTermination()
         inside = sum(p["durationMs"]["triggerExecution"] for p in query.recentProgress) / 1000
-        print(json.dumps({"inside_s": inside, "cpu_s": measure.cpu_s(_java(jvm)),
-                          "rss_bytes": measure.memory(_java(jvm))[1]}))
+        print(json.dumps({"inside_s": inside, "cpu_s": measure.cpu_s(jvm),
+                          "rss_bytes": measure.memory(jvm)[1]}))
     sys.stdout.flush()
     gateway = spark.sparkContext._gateway
     spark.stop()

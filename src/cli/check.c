@@ -9,8 +9,9 @@
 #include "cli/check.h"
 
 #include "cli/bound.h"
-#include "cli/signals.h"
+#include "cli/deadline.h"
 #include "cli/spool.h"
+#include "cli/stops.h"
 
 struct check_values {
     struct cli_common common;

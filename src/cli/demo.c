@@ -13,8 +13,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "cli/deadline.h"
 #include "cli/scan_query.h"
-#include "cli/signals.h"
+#include "cli/stops.h"
 #include "connect/generator_payload.h"
 #include "connect/mock_broker.h"
 #include "connect/producer.h"

@@ -15,6 +15,7 @@
 
 #include "cli/offsets_table.h"
 #include "cli/print.h"
+#include "cli/stops.h"
 
 /* ---- show ---------------------------------------------------------------------------------- */
 
@@ -242,6 +243,7 @@ static int change_set(struct cli_offsets *o, const struct cli_offsets_values *v,
 {
     struct cli_offsets_row *row = NULL;
     TRY(find_row(o, v, &row, err));
+    assert(row != NULL);
     if (v->offset == CLI_NUMBER_NONE || v->offset < 0) {
         return err_set(err, ERR_CONFIG, "--offset N is needed: the next offset to be read");
     }
@@ -286,6 +288,7 @@ static int change_skip(struct cli_offsets *o, const struct cli_offsets_values *v
 {
     struct cli_offsets_row *row = NULL;
     TRY(find_row(o, v, &row, err));
+    assert(row != NULL);
     int64_t at = row->position.next_offset;
     if (!row->recorded || at < 0) {
         return err_set(err, ERR_CONFIG, "the table has no position for this partition yet");

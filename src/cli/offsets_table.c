@@ -10,6 +10,8 @@
 
 #include <stdio.h>
 
+#include "cli/deadline.h"
+
 int cli_offsets_choose(const struct plan *plan, const char *name,
                        const struct plan_table **ret_table, struct err *err)
 {

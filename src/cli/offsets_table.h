@@ -4,7 +4,6 @@
 
 #include "cli/bound.h"
 #include "cli/cli.h"
-#include "cli/signals.h"
 #include "cli/spool.h"
 
 /*

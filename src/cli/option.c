@@ -155,7 +155,7 @@ static int put(const struct cli_option *o, const char *text, void *values, struc
         return 0;
     }
     }
-    assert(!"an option type that put does not know");
+    assert(false);
     return 0;
 }
 

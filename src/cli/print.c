@@ -313,7 +313,7 @@ int cli_print_row(struct cli_print *p, const struct str *cells, struct err *err)
         add_json_row(p, cells);
         break;
     case CLI_PRINT_PARQUET:
-        assert(!"rows of a Parquet file are not printed");
+        assert(false); /* a Parquet file is copied, not printed */
         break;
     }
     return p->out.len >= FLUSH_BYTES ? flush_out(p, err) : 0;

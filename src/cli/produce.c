@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "cli/lines.h"
-#include "cli/signals.h"
+#include "cli/stops.h"
 #include "connect/generator_payload.h"
 #include "connect/producer.h"
 #include "plan/plan.h"

@@ -6,7 +6,7 @@
 
 #include <unistd.h>
 
-#include "cli/signals.h"
+#include "cli/stops.h"
 #include "job/job.h"
 
 struct run_values {
@@ -29,7 +29,7 @@ static int run_file(const struct cli_args *args, const void *values, struct err 
     struct job_options options = {
         .available_now = v->available_now,
         .live = is_live(v),
-        .grace_us = v->grace_us,
+        .grace_us = v->grace_us > 0 ? v->grace_us : 1, /* 0 would mean its preset */
     };
     if (options.live && v->common.log_level < 0) {
         log_open(LOG_WARN, LOG_LOGFMT); /* lines would tear the live one */

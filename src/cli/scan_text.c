@@ -229,17 +229,16 @@ static int read_call(struct scanner *s, size_t begin, struct arena *arena,
     return 0;
 }
 
-int cli_scan_text_find(struct str sql, struct arena *arena, struct cli_scan_calls *ret_calls,
-                       struct err *err)
+static int find_calls(struct str sql, struct arena *arena, struct cli_scan_calls *calls,
+                      struct err *err)
 {
     struct scanner s = {.sql = sql};
-    AUTO_SCAN_CALLS struct cli_scan_calls calls = {0};
     bool after_dot = false;
     bool ended = false;
     for (;;) {
         struct scan_token t = next_token(&s);
         if (t.kind == SCAN_END) {
-            break;
+            return 0;
         }
         if (is_symbol(&t, ';')) {
             ended = true;
@@ -250,18 +249,28 @@ int cli_scan_text_find(struct str sql, struct arena *arena, struct cli_scan_call
                            "only one statement can be run; there is more after "
                            "the semicolon");
         }
-        calls.text_bytes = s.at;
+        calls->text_bytes = s.at;
         struct scanner ahead = s;
         struct scan_token next = next_token(&ahead);
         if (!after_dot && is_delta_scan(&t) && is_symbol(&next, '(')) {
             size_t begin = (size_t)(t.text.ptr - sql.ptr);
-            TRY(read_call(&s, begin, arena, vec_push(&calls.items), err));
-            calls.text_bytes = s.at;
+            TRY(read_call(&s, begin, arena, vec_push(&calls->items), err));
+            calls->text_bytes = s.at;
         }
         after_dot = is_symbol(&t, '.');
     }
+}
+
+int cli_scan_text_find(struct str sql, struct arena *arena, struct cli_scan_calls *ret_calls,
+                       struct err *err)
+{
+    struct cli_scan_calls calls = {0};
+    int rc = find_calls(sql, arena, &calls, err);
+    if (rc < 0) {
+        cli_scan_text_done(&calls);
+        return rc;
+    }
     *ret_calls = calls;
-    calls = (struct cli_scan_calls){0};
     return 0;
 }
 

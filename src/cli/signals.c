@@ -18,7 +18,6 @@
 #include "cli/cli.h"
 
 #define SIGNALS_PATIENCE 3
-#define DEADLINE_LOOK_US ((int64_t)20000)
 
 static void watch(void *user)
 {
@@ -83,62 +82,4 @@ void cli_signals_close(struct cli_signals *s)
     thread_join(&s->thread);
     fd_close(&s->signal_fd);
     fd_close(&s->close_fd);
-}
-
-static void on_stop_signal(void *user, int count)
-{
-    struct cli_stops *s = user;
-    stop_set(count == 1 ? &s->stop : &s->now);
-}
-
-int cli_stops_open(struct cli_stops *s, struct err *err)
-{
-    stop_init(&s->stop);
-    stop_init(&s->now);
-    return cli_signals_open(&s->signals, on_stop_signal, s, err);
-}
-
-void cli_stops_close(struct cli_stops *s)
-{
-    cli_signals_close(&s->signals);
-    stop_done(&s->stop);
-    stop_done(&s->now);
-}
-
-static void wait_deadline(void *user)
-{
-    struct cli_deadline *d = user;
-    while (!stop_wait_us(&d->done, DEADLINE_LOOK_US)) {
-        bool late = clock_mono_us() >= d->until_mono_us;
-        if (late || stop_is_set(d->parent)) {
-            atomic_store(&d->expired, late);
-            stop_set(&d->stop);
-            return;
-        }
-    }
-}
-
-void cli_deadline_begin(struct cli_deadline *d, struct stop *parent, int64_t timeout_us)
-{
-    *d = (struct cli_deadline){.parent = parent, .until_mono_us = clock_mono_us() + timeout_us};
-    stop_init(&d->stop);
-    stop_init(&d->done);
-    thread_start(&d->thread, "deadline", wait_deadline, d);
-}
-
-int cli_deadline_judge(const struct cli_deadline *d, int rc, int64_t timeout_us, struct err *err)
-{
-    if (rc != ERR_CANCELED || !atomic_load(&d->expired)) {
-        return rc;
-    }
-    struct err was = *err;
-    return err_set_retry(err, "no answer within %" PRId64 " s: %s", timeout_us / 1000000, was.msg);
-}
-
-void cli_deadline_end(struct cli_deadline *d)
-{
-    stop_set(&d->done);
-    thread_join(&d->thread);
-    stop_done(&d->done);
-    stop_done(&d->stop);
 }

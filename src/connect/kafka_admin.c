@@ -132,9 +132,12 @@ static int kafka_admin_gate(struct kafka_patience *p, struct err *err)
             break;
         }
         TRY(kafka_error_hopeless(s, code, "kafka", rd_kafka_err2str(code), err));
-        kafka_admin_show(p, rd_kafka_err2str(code));
         if (TRY(kafka_patience_check(p, err)) == 0) {
             return 0;
+        }
+        if (p->wait.is_job) {
+            kafka_admin_show(p, s->connection_reason[0] != '\0' ? s->connection_reason
+                                                                : rd_kafka_err2str(code));
         }
     }
     return 1;
@@ -159,7 +162,9 @@ static int kafka_admin_await(struct kafka_patience *p, rd_kafka_queue_t *queue,
 /* Between two tries of a question: 1 = try again, 0 = time is over. */
 static int kafka_admin_pause(struct kafka_patience *p, const char *text, struct err *err)
 {
-    kafka_admin_show(p, text);
+    if (text[0] != '\0') {
+        kafka_admin_show(p, text);
+    }
     int64_t until_us = clock_mono_us() + RETRY_US;
     while (clock_mono_us() < until_us) {
         if (TRY(kafka_patience_check(p, err)) == 0) {
@@ -229,11 +234,14 @@ static bool kafka_describe_take(struct kafka_source *s, rd_kafka_event_t *event,
         rd_kafka_TopicDescription_partitions(topics[i], &partitions);
         d->partition_count = (int32_t)partitions;
         if (kafka_describe_is_unclear(s, d, tries)) {
+            rd_kafka_resp_err_t code = d->error != RD_KAFKA_RESP_ERR_NO_ERROR
+                                           ? d->error
+                                           : RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE;
             is_clear = false;
-            snprintf(ret_text, text_bytes, "topic \"%s\": %s", d->name,
-                     rd_kafka_err2str(d->error != RD_KAFKA_RESP_ERR_NO_ERROR
-                                          ? d->error
-                                          : RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE));
+            ret_text[0] = '\0'; /* asking twice about an unknown topic is not worth a status */
+            if (code != RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) {
+                snprintf(ret_text, text_bytes, "topic \"%s\": %s", d->name, rd_kafka_err2str(code));
+            }
         }
     }
     return is_clear;

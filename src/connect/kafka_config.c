@@ -41,6 +41,9 @@ static const struct kafka_property kafka_presets[] = {
     {"reconnect.backoff.ms", "100"},
     {"reconnect.backoff.max.ms", "2000"},
     {"socket.keepalive.enable", "true"},
+    /* The group is never joined; librdkafka holds a commit for so long while there is no
+     * coordinator, and does not close meanwhile. */
+    {"session.timeout.ms", "5000"},
     {"log.connection.close", "false"},
 };
 

@@ -161,17 +161,17 @@ void kafka_error_callback(rd_kafka_t *rk, int code, const char *reason, void *op
         break;
     }
     case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
-        /* The reason of the last connection says more than "1/1 brokers are down". */
-        if (s->base.status.state == SOURCE_DOWN) {
-            s->down_since_us = clock_mono_us();
-        } else {
-            kafka_down(s, "", reason);
+        /* "0/1 brokers are down" is old news; "1/1" says less than the last connection did. */
+        if (strncmp(reason, "0/", 2) != 0) {
+            kafka_down(s, "waiting for the broker",
+                       s->connection_reason[0] != '\0' ? s->connection_reason : reason);
         }
         break;
     case RD_KAFKA_RESP_ERR__TRANSPORT:
     case RD_KAFKA_RESP_ERR__RESOLVE:
     case RD_KAFKA_RESP_ERR__SSL:
-        /* One broker of several is no reason to call the source down. */
+        /* One broker of several is no reason to call a running source down. */
+        snprintf(s->connection_reason, sizeof(s->connection_reason), "%s", reason);
         if (s->base.status.state != SOURCE_RUNNING) {
             kafka_down(s, "waiting for the broker", reason);
         }

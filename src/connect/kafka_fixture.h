@@ -14,11 +14,9 @@
 
 #include <cmocka.h>
 
-#include <librdkafka/rdkafka.h>
-#include <librdkafka/rdkafka_mock.h>
-
 #include "connect/connector.h"
 #include "connect/kafka.h"
+#include "connect/librdkafka.h"
 #include "connect/mock_broker.h"
 #include "connect/producer.h"
 

@@ -5,10 +5,10 @@
 /*
  * kafka_source - what the kafka*.c files share; private to this folder
  */
-#include <librdkafka/rdkafka.h>
 #include <stdatomic.h>
 
 #include "connect/connector.h"
+#include "connect/librdkafka.h"
 
 #define KAFKA_SOURCE_MAGIC 0x6b61666bU
 /* What librdkafka adds to each message in memory, measured. */
@@ -95,9 +95,10 @@ struct kafka_source {
     bool has_failed; /* `failure` is what poll answers until the next start */
     struct err failure;
     size_t suspect_count;
-    int64_t suspect_retry_us; /* not before */
-    int64_t serve_next_us;    /* of the slow round: watermarks */
-    int64_t down_since_us;    /* of the last "all brokers down" or authentication failure */
+    int64_t suspect_retry_us;    /* not before */
+    int64_t serve_next_us;       /* of the slow round: watermarks */
+    char connection_reason[200]; /* what the last failed connection said */
+    int64_t down_since_us;       /* of the last "all brokers down" or authentication failure */
     rd_kafka_message_t *raw[PACKET_MESSAGES_MAX];
 
     /* guarded by .lock */

@@ -7,8 +7,7 @@
  */
 #include "connect/mock_broker.h"
 
-#include <librdkafka/rdkafka.h>
-#include <librdkafka/rdkafka_mock.h>
+#include "connect/librdkafka.h"
 
 struct mock_broker {
     rd_kafka_t *rk;

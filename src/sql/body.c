@@ -53,6 +53,15 @@ static struct str member(const struct json *object, const char *name)
     return text;
 }
 
+static struct str lower(struct str s, char out[64])
+{
+    size_t len = s.len < 64 ? s.len : 64;
+    for (size_t i = 0; i < len; i++) {
+        out[i] = s.ptr[i] >= 'A' && s.ptr[i] <= 'Z' ? (char)(s.ptr[i] - 'A' + 'a') : s.ptr[i];
+    }
+    return str_n(out, len);
+}
+
 /* The one of "a,b,c" that is near enough to have been meant; DuckDB lists what is far off too. */
 static struct str nearest(struct str candidates, struct str name)
 {
@@ -61,7 +70,9 @@ static struct str nearest(struct str candidates, struct str name)
     struct str best = STR("");
     size_t limit = name.len <= 3 ? 1 : name.len <= 6 ? 2 : 3;
     while (candidates.len > 0 && str_split(&rest, ',', &candidate)) {
-        size_t distance = str_distance(candidate, name);
+        char a[64];
+        char b[64];
+        size_t distance = str_distance(lower(candidate, a), lower(name, b));
         if (distance <= limit && distance < candidate.len && candidate.len <= 64) {
             best = candidate;
             limit = distance - (distance > 0 ? 1 : 0);

@@ -125,7 +125,7 @@ static void references_have_kinds_and_places(void **state)
         const char *body;
         const char *refs;
     } cases[] = {
-        {"SELECT f(x) FROM a.t, g(1)", "f:f@7 t:a.t@17 T:g@22"},
+        {"SELECT f(x) FROM a.t, g(1)", "f:f@7 t:a.t@17 T:g@22 f:g@22"},
         {"SELECT 'é' || f(x) FROM t", "f:||@12 f:f@15 t:t@25"},
         {"WITH c AS (SELECT 1) SELECT rank() OVER () FROM c", "w:c@-1 f:rank@28 t:c@48"},
         {"SELECT ? FROM t", "?:@-1 t:t@14"},

@@ -129,7 +129,7 @@ static void binder_errors_have_a_place(void **state)
         {"SELECT 'é', idd FROM __src_0()", "there is no column \"idd\"; did you mean \"id\"?", 13},
         {"SELECT zzz FROM __src_0()", "there is no column \"zzz\"", 7},
         {"SELECT lenght('x')", "there is no function \"lenght\"; did you mean \"length\"?", 7},
-        {"SELECT 1::BIGNIT", "there is no type \"BIGNIT\"; did you mean \"bigint\"?", 10},
+        {"SELECT 1::varchr", "there is no type \"varchr\"; did you mean \"varchar\"?", 10},
         {"SELECT 1 FROM", "syntax error at end of input", 13},
     };
     for (size_t i = 0; i < ARRAY_COUNT(errors); i++) {

@@ -20,7 +20,7 @@ from sluicetest.delta import Table  # noqa: E402
 from sluicetest.kafka import KafkaBroker, Record  # noqa: E402
 from sluicetest.ledger import Difference, Ledger  # noqa: E402
 from sluicetest.s3 import MinIO  # noqa: E402
-from sluicetest.sluice import Sluice  # noqa: E402
+from sluicetest.sluice import Sluice, command  # noqa: E402
 
 from proxy import Proxy  # noqa: E402
 
@@ -204,6 +204,13 @@ class Target:
         run = Sluice(self.folder, pipeline or self.pipeline(), *args, env=env)
         self.runs.append(run)
         return run
+
+    def command(self, *args: str, pipeline: str | None = None) -> None:
+        """`sluice ARGS… FILE`, which must succeed."""
+        file = self.folder / "command.sql"
+        file.write_text(pipeline or self.pipeline())
+        done = command(*args, file, env=self.env)
+        assert done.exit_code == 0, f"sluice {args} ended with {done.exit_code}: {done.stderr}"
 
     def drain(self, pipeline: str | None = None) -> None:
         run = self.run("--available-now", pipeline=pipeline)

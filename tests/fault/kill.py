@@ -28,7 +28,7 @@ from bench import EXIT_FENCED, Feeder, Servers, Stranger, Target, wait_for
 from sluicetest import deps
 
 FAILPOINTS = ["before_start_commit", "after_start_commit", "before_upload", "during_upload",
-              "after_upload", "before_commit", "after_commit", "before_checkpoint",
+              "after_upload", "before_commit", "commit_sent", "after_commit", "before_checkpoint",
               "after_checkpoint"]
 KILLS_PER_TARGET = 40
 PATIENCE_S = 8.0  # for a point that may not be reached
@@ -82,7 +82,7 @@ class Campaign:
         """One instance sleeps, another comes; when the sleeper wakes up, exactly one of
         the two must be fenced: the sleeper, unless it had yet to start."""
         if self.rng.random() < 0.5:
-            old = target.run(failpoint=f"{self.rng.choice(FAILPOINTS[1:7])}:1:pause")
+            old = target.run(failpoint=f"{self.rng.choice(FAILPOINTS[1:8])}:1:pause")
         else:
             old = target.run()
             time.sleep(0.3 + self.rng.random())

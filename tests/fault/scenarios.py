@@ -294,6 +294,71 @@ def restored_table_stops_a_running_query(servers: Servers) -> None:
         target.close()
 
 
+# --- the way on ---------------------------------------------------------------------
+
+
+@scenario
+def restored_table_goes_on_after_adopt(servers: Servers) -> None:
+    target, ledger = _some_table(servers, "local")
+    try:
+        version = target.table.version()
+        _produce(target, 100, 500)  # these are restored away for good
+        target.drain()
+        _restore(target, version)
+        _expect_exit(target.run("--available-now"), EXIT_IDENTITY, "RESTORE")
+        target.command("offsets", "adopt", "--from", "q", "--yes")
+        for first in (600, 700):  # the RESTORE is history now, for every later start
+            ledger.add(_produce(target, 100, first))
+            target.drain()
+        _check(target, ledger)
+    finally:
+        target.close()
+
+
+@scenario
+def renamed_query_goes_on_after_adopt(servers: Servers) -> None:
+    target, ledger = _some_table(servers, "minio")
+    try:
+        renamed = target.pipeline(query="renamed")
+        target.command("offsets", "adopt", "--from", "q", "--yes", pipeline=renamed)
+        ledger.add(_produce(target, 200, 500))
+        target.drain(renamed)
+        _check(target, ledger)
+    finally:
+        target.close()
+
+
+@scenario
+def recreated_topic_goes_on_after_reset(servers: Servers) -> None:
+    target, _ = _some_table(servers, "local")
+    try:
+        servers.kafka.recreate_topic(target.topic, 3)
+        later = _produce(target, 700, 500)
+        _expect_exit(target.run("--available-now"), EXIT_IDENTITY, "recreated")
+        target.command("offsets", "reset", "--yes")
+        target.drain()
+        rows = sorted(r["id"] for r in target.table.rows())
+        assert rows == list(range(1200)), f"{len(rows)} rows of {500 + len(later)}"
+    finally:
+        target.close()
+
+
+@scenario
+def changing_offsets_fences_a_running_query(servers: Servers) -> None:
+    target, ledger = _some_table(servers, "local")
+    try:
+        run = target.run()
+        ledger.add(_produce(target, 100, 500))
+        run.wait_rows(target.table, 600)
+        target.command("offsets", "adopt", "--from", "q", "--yes")
+        ledger.add(_produce(target, 100, 600))
+        _expect_exit(run, EXIT_FENCED)
+        target.drain()
+        _check(target, ledger)
+    finally:
+        target.close()
+
+
 # --- checkpoints --------------------------------------------------------------------
 
 

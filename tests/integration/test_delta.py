@@ -292,17 +292,3 @@ def test_a_restored_table_stops_the_query(job, running):
     assert run.wait_exit() == 7
     assert "restore" in run.stderr.lower() and "sluice offsets" in run.stderr
     assert job.numbers() == list(range(10))
-
-
-def test_a_table_dropped_and_made_again_while_running_stops_the_query(job, tmp_path):
-    job.feed(*numbered(0, 10))
-    run = job.start("n INT")
-    run.wait_rows(job.place, 10)
-    # What another engine does: the folder goes, a new table comes, all at once for an onlooker.
-    other = tmp_path / "other"
-    deltalake.write_deltalake(str(other), pa.table({"n": pa.array([-1], pa.int32())}))
-    pathlib.Path(str(job.place)).rename(tmp_path / "dropped")
-    other.rename(str(job.place))
-    job.feed(*numbered(10, 10))
-    assert run.wait_exit() in (5, 7)
-    assert job.numbers() == [-1]

@@ -253,6 +253,7 @@ def test_a_missing_topic_is_named_with_the_nearest(kafka, topic, table, sluice):
 def test_group_offsets_are_committed_for_lag_tools(kafka, topic, table, drain, unique):
     name, place = topic(2), table()
     kafka.produce(name, values(0, 100))
+    wait_until(lambda: kafka.group_offsets(unique) == {}, "the group's coordinator")
     drain(pipeline(kafka, place, subscribe=name, **{"kafka__group__id": unique}))
     wait_until(lambda: kafka.group_offsets(unique) == ends(kafka, name), "group offsets")
 

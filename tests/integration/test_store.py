@@ -83,7 +83,7 @@ def test_the_bucket_may_be_in_the_host_name(store, lines, table, sluice):
 def test_spark_spelling_of_the_options_is_understood(store, lines, table, sluice):
     place = table(store)
     lines.feed(0, 10)
-    options = {name.replace("s3.", "fs.s3a.", 1): value for name, value in s3_options(store).items()}
+    options = {name.replace("s3.", "fs.s3a."): value for name, value in s3_options(store).items()}
     run = sluice(lines.pipeline(place, **options), "--available-now")
     assert run.wait_exit() == 0
     assert numbers(place) == list(range(10))

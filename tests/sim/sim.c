@@ -2,7 +2,8 @@
 /*
  * sim - the commit protocol under random schedules
  *
- *     sim [--seeds A..B] [--seed N --trace] [--break=fence|start|readback] [--no-checkpoints]
+ *     sim [--seeds A..B] [--seed N --trace] [--break=fence|start|readback]
+ *         [--months] [--no-checkpoints]
  *
  * Exit 0: no fault.  With --break the oracle is on trial: exit 0 when a fault was found.
  */
@@ -15,7 +16,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define FAULTS_SHOWN 10
+#define FAULTS_SHOWN   10
+#define PROGRESS_SEEDS 10000
 
 static struct {
     uint64_t first, last;
@@ -40,7 +42,7 @@ static void on_abort(int number)
 static int usage(void)
 {
     (void)fprintf(stderr, "usage: sim [--seeds A..B] [--seed N] [--trace] "
-                          "[--break=fence|start|readback] [--no-checkpoints]\n");
+                          "[--break=fence|start|readback] [--months] [--no-checkpoints]\n");
     return 2;
 }
 
@@ -75,6 +77,8 @@ static bool parse_args(int argc, char **argv)
         bool seeds = str_eq_c(arg, "--seeds") || str_eq_c(arg, "--seed");
         if (str_eq_c(arg, "--trace")) {
             trace_on = true;
+        } else if (str_eq_c(arg, "--months")) {
+            args.options.months = true;
         } else if (str_eq_c(arg, "--no-checkpoints")) {
             args.checkpoints = false;
         } else if (str_starts(arg, STR("--break="))) {
@@ -104,7 +108,12 @@ static int64_t run_all(struct sim_counts *counts)
     for (uint64_t seed = args.first; seed <= args.last; seed++) {
         char fault[1024];
         seed_now = seed;
-        if (world_run(seed, &args.options, counts, fault)) {
+        bool fine = world_run(seed, &args.options, counts, fault);
+        if (counts->schedules % PROGRESS_SEEDS == 0 && seed < args.last) {
+            (void)fprintf(stderr, "%" PRId64 " schedules, %" PRId64 " faults so far\n",
+                          counts->schedules, faults + !fine);
+        }
+        if (fine) {
             continue;
         }
         if (++faults <= FAULTS_SHOWN) {
@@ -151,5 +160,6 @@ int main(int argc, char **argv)
         return usage();
     }
     (void)signal(SIGABRT, on_abort);
+    (void)signal(SIGSEGV, on_abort);
     return run();
 }

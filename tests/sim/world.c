@@ -357,8 +357,8 @@ static void init(struct world *world, uint64_t seed, const struct sim_options *o
         .truncate = chance(world, 50) ? 20 : 0,
     };
     world->with_restore = chance(world, 150);
-    world->db = chance(world, 60) ? options->db : NULL;
-    world->with_months = world->db != NULL && chance(world, 500);
+    world->db = chance(world, 60) || options->months ? options->db : NULL;
+    world->with_months = world->db != NULL && (chance(world, 500) || options->months);
     world->partition_count = 2;
     for (int p = 0; p < SIM_PARTITIONS_MAX; p++) {
         world->ends[p] = p < 2 ? (int64_t)rng_below(rng, 5) : 0;

@@ -56,6 +56,7 @@ struct world {
 /* Options of all schedules. */
 struct sim_options {
     enum net_break broken;
+    bool months;       /* checkpoints and months in every schedule */
     struct sql_db *db; /* NULL = no checkpoints anywhere */
     const char *spool;
 };

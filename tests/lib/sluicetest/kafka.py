@@ -139,7 +139,8 @@ class KafkaBroker:
 
     def _format(self, arguments: Sequence[str]) -> None:
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        command = [*self._java(archive=False), "kafka.tools.StorageTool", "format", "-t", cluster,
+        command = [*self._java(archive=False), "kafka.tools.StorageTool", "format",
+                   f"--cluster-id={cluster}",  # "-t" and an id that begins with "-" do not go
                    "-c", self.folder / "server.properties", *arguments]
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT)
