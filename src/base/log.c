@@ -315,5 +315,5 @@ void log_err(enum log_level level, const char *event, const struct err *err)
     char at[128];
     snprintf(at, sizeof(at), "%s:%d", err->file == NULL ? "" : err->file, err->line);
     log_line(level, event, LOG_S("code", err_code_name(err->code)), LOG_S("message", err->msg),
-             LOG_S("retry", err->retry ? "true" : "false"), LOG_S("at", at), LOG_END);
+             LOG_J("retry", err->retry ? STR("true") : STR("false")), LOG_S("at", at), LOG_END);
 }

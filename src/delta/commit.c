@@ -35,6 +35,8 @@
  *  (7) version, readVersion and inCommitTimestamp are made anew for each N; the
  *      txnId stays: it names the logical transaction.
  *  (8) After the commit nothing can make it fail.
+ *  (9) The newest version we know is looked for first: a table that was dropped
+ *      or replaced under us must not get our N.
  *
  * Where our own actions go afterwards is the same code that reads those of
  * others (log.c, state.c).  Uploading the files is job/.
@@ -307,6 +309,35 @@ static void take_ours(struct delta_table *table, const struct delta_change *chan
     snapshot->refreshed_boot_us = sent_us; /* not now: the answer may be a month old */
     delta_conflict_own(&table->conflict, change);
     table->counters.commits++;
+    table->own_version = snapshot->version;
+    table->own_bytes = body.len;
+}
+
+/*
+ * The commit that the table stood at is still there, and still ours if it was: else the folder
+ * was emptied or replaced under us, and our next version would leave a gap or mix two tables.
+ */
+static int check_tip(struct delta_table *table, struct err *err)
+{
+    int64_t version = table->state.snapshot.version;
+    if (version < 0) {
+        return 0;
+    }
+    char room[DELTA_LOG_KEY_BYTES];
+    struct str key = delta_log_commit_key(room, version);
+    struct store_entry entry;
+    if (TRY(store_head(table->store, key, &entry, err)) == STORE_ABSENT) {
+        return err_set(err, ERR_IDENTITY,
+                       "\"%.*s\", where the table stood, is gone: it was dropped or replaced",
+                       STR_FMT(key));
+    }
+    if (table->own_bytes > 0 && version == table->own_version &&
+        entry.size_bytes != table->own_bytes) {
+        return err_set(err, ERR_IDENTITY,
+                       "\"%.*s\" is not the commit that we wrote: the table was replaced",
+                       STR_FMT(key));
+    }
+    return 0;
 }
 
 /* The table as it will be must be one that we may append to. */
@@ -356,6 +387,7 @@ static int commit_change(struct delta_table *table, const struct delta_change *c
     if (TRY(delta_conflict_judge(&table->conflict, err))) {
         return DELTA_SCHEMA_CHANGED; /* found by a call that then failed */
     }
+    TRY(check_tip(table, err));
     for (int rebases = 0;; rebases++) {
         if (rebases > 1) {
             pause_before(table, rebases - 2, COMMIT_REBASE_PAUSE_MAX_US);

@@ -43,7 +43,9 @@ static enum store_fault on_operation(void *user, enum store_op op, struct str ke
         uint64_t draw = rng_below(plan->random, 10);
         return draw == 0 ? STORE_FAULT_BEFORE : draw <= 2 ? STORE_FAULT_AFTER : STORE_FAULT_NONE;
     }
-    return plan->at == 0 || plan->ops == plan->at ? plan->fault : STORE_FAULT_NONE;
+    /* 0: every operation but the look at the tip, which would end the commit before its put. */
+    bool every = plan->at == 0 && op != STORE_OP_HEAD;
+    return every || plan->ops == plan->at ? plan->fault : STORE_FAULT_NONE;
 }
 
 /* A table, a second way to its objects, and a handle that goes through the plan. */
@@ -91,7 +93,7 @@ static void a_commit_is_read_back_by_everybody(void **state)
     assert_non_null(txn);
     assert_int_equal(txn->version, 41);
     assert_true(txn->last_updated_ms > 0);
-    assert_int_equal(s.plan.ops, 1);
+    assert_int_equal(s.plan.ops, 2); /* the look at the tip, the put */
     assert_int_equal(s.table->state.live_count, 1);
 }
 
@@ -135,7 +137,7 @@ static void an_answer_that_got_lost_is_found_out_by_reading_back(void **state)
     int64_t version = -1;
     SCENE(s);
     s.plan.fault = STORE_FAULT_AFTER;
-    s.plan.at = 1;
+    s.plan.at = 2; /* 1 is the look at the tip */
     assert_int_equal(OK(test_append(s.table, "x", 1, &version, &err)), DELTA_COMMITTED);
     assert_int_equal(version, 1);
     assert_int_equal(s.plan.put_count, 1);
@@ -150,7 +152,7 @@ static void a_put_that_never_arrived_is_sent_again_at_the_same_version(void **st
     int64_t version = -1;
     SCENE(s);
     s.plan.fault = STORE_FAULT_BEFORE;
-    s.plan.at = 1;
+    s.plan.at = 2; /* 1 is the look at the tip */
     assert_int_equal(OK(test_append(s.table, "x", 1, &version, &err)), DELTA_COMMITTED);
     assert_int_equal(version, 1);
     assert_int_equal(s.plan.put_count, 2);
@@ -164,7 +166,7 @@ static void half_a_commit_is_a_broken_store(void **state)
     int64_t version = -1;
     SCENE(s);
     s.plan.fault = STORE_FAULT_TRUNCATE;
-    s.plan.at = 1;
+    s.plan.at = 2; /* 1 is the look at the tip */
     FAILS(test_append(s.table, "x", 1, &version, &err), ERR_CORRUPT, "the store kept");
     /* And whoever reads it is told the place. */
     FAILS(delta_snapshot_advance(s.table, &err), ERR_CORRUPT,
@@ -178,7 +180,7 @@ static void a_refusal_is_an_error_and_nothing_was_written(void **state)
     int64_t version = -1;
     SCENE(s);
     s.plan.fault = STORE_FAULT_REFUSE;
-    s.plan.at = 1;
+    s.plan.at = 2; /* 1 is the look at the tip */
     FAILS(test_append(s.table, "x", 1, &version, &err), ERR_CONFIG, "commit \"_delta_log/");
     assert_null(strstr(err.msg, "unknown"));
     assert_int_equal(test_count_adds(s.beside, "x"), 0);
@@ -250,7 +252,7 @@ static void a_rival_takes_the_version_while_ours_is_in_doubt(void **state)
     SCENE(s);
     s.plan.rivals = 1;
     s.plan.fault = STORE_FAULT_BEFORE; /* our first put is lost, the rival's is there */
-    s.plan.at = 1;
+    s.plan.at = 2;                     /* 1 is the look at the tip */
     assert_int_equal(OK(test_append(s.table, "x", 1, &version, &err)), DELTA_COMMITTED);
     assert_int_equal(version, 2);
     assert_int_equal(test_count_adds(s.beside, "x"), 1);
@@ -334,7 +336,22 @@ static void a_table_made_anew_at_the_same_place_is_another_table(void **state)
     OK(test_append(s.table, "x", 1, &version, &err));
     OK(store_delete(s.beside, STR("_delta_log/00000000000000000001.json"), &err));
     test_put_commit(s.beside, 0, TEST_PROTOCOL TEST_METADATA_OF("t-2", ""));
-    FAILS(delta_refresh(s.table, &err), ERR_CONFIG, "made again");
+    FAILS(delta_refresh(s.table, &err), ERR_IDENTITY, "made again");
+}
+
+static void a_table_that_was_dropped_under_us_gets_no_commit(void **state)
+{
+    (void)state;
+    struct err err;
+    int64_t version = -1;
+    SCENE(s);
+    OK(test_append(s.table, "x", 1, &version, &err));
+    char room[DELTA_LOG_KEY_BYTES];
+    struct str key = delta_log_commit_key(room, version);
+    OK(store_delete(s.beside, key, &err));
+    FAILS(test_append(s.table, "y", 2, &version, &err), ERR_IDENTITY, "dropped or replaced");
+    OK(store_put(s.beside, key, STR("{}\n"), &err));
+    FAILS(test_append(s.table, "y", 2, &version, &err), ERR_IDENTITY, "was replaced");
 }
 
 static void an_old_look_at_the_log_is_renewed_before_the_commit(void **state)
@@ -364,7 +381,7 @@ static void a_short_retention_shortens_the_look(void **state)
     s.table->state.snapshot.refreshed_boot_us -= (int64_t)61 * 1000000;
     s.plan.ops = 0;
     OK(test_append(s.table, "x", 1, &version, &err));
-    assert_int_equal(s.plan.ops, 2); /* a look, then the commit */
+    assert_int_equal(s.plan.ops, 3); /* the tip, a look, then the commit */
 }
 
 static void cancel_ends_a_commit_that_cannot_be_settled(void **state)
@@ -533,6 +550,7 @@ int main(void)
         cmocka_unit_test(a_feature_that_came_in_is_refused_by_name),
         cmocka_unit_test(a_table_that_was_replaced_makes_us_look_again),
         cmocka_unit_test(a_table_made_anew_at_the_same_place_is_another_table),
+        cmocka_unit_test(a_table_that_was_dropped_under_us_gets_no_commit),
         cmocka_unit_test(an_old_look_at_the_log_is_renewed_before_the_commit),
         cmocka_unit_test(a_short_retention_shortens_the_look),
         cmocka_unit_test(cancel_ends_a_commit_that_cannot_be_settled),

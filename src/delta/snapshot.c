@@ -296,7 +296,7 @@ static int reload(struct delta_table *table, struct err *err)
     const struct delta_snapshot *old = &table->state.snapshot;
     if (old->version >= 0 &&
         (state.snapshot.version < 0 || !str_eq(old->metadata.id, state.snapshot.metadata.id))) {
-        return err_set(err, ERR_CONFIG,
+        return err_set(err, ERR_IDENTITY,
                        "the table was deleted%s: its id was %.*s; restart to take the new one",
                        state.snapshot.version < 0 ? "" : " and made again",
                        STR_FMT(old->metadata.id));

@@ -321,7 +321,6 @@ int plan_bind(const struct plan *plan, const struct plan_table *table, struct sq
     struct plan_binder b = {.plan = plan, .table = table, .conn = conn, .query = query, .err = err};
     b.stream_used = arena_new_array(&query->arena, bool, plan->streams.count);
     b.view_used = arena_new_array(&query->arena, bool, plan->views.count);
-    TRY(sql_add_macros(conn, err));
     TRY(bind(&b));
     *ret_query = TAKE(query);
     return 0;

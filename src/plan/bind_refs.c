@@ -161,6 +161,17 @@ static bool is_ours(const struct plan *plan, struct str name)
     return false;
 }
 
+/* Makes a function Spark's, once, unless it is written as DuckDB's own: system.main.name(…). */
+static int add_macro(struct refs *refs, const struct sql_ref *ref)
+{
+    for (const struct sql_ref *other = refs->items.items; other < ref; other++) {
+        if (other->kind == SQL_REF_FUNCTION && str_eq_nocase(other->name, ref->name)) {
+            return 0;
+        }
+    }
+    return ref->qualifier.len > 0 ? 0 : TRY(sql_add_macro(refs->b->conn, ref->name, refs->b->err));
+}
+
 static int check_ref(struct refs *refs, const struct sql_ref *ref)
 {
     switch (ref->kind) {
@@ -171,9 +182,10 @@ static int check_ref(struct refs *refs, const struct sql_ref *ref)
                    ? 0
                    : refuse(refs, ref, "table function", "; a query reads streams and views");
     case SQL_REF_FUNCTION:
-        return in_list(ref->name, refused_functions, ARRAY_COUNT(refused_functions))
-                   ? refuse(refs, ref, "function", "")
-                   : 0;
+        if (in_list(ref->name, refused_functions, ARRAY_COUNT(refused_functions))) {
+            return refuse(refs, ref, "function", "");
+        }
+        return add_macro(refs, ref);
     case SQL_REF_PARAMETER:
         return plan_bind_complain(refs->b, refs->piece, ref->offset,
                                   "a pipeline has no parameters; use ${NAME}");
@@ -247,9 +259,9 @@ int plan_bind_refs(struct plan_binder *b, const struct plan_piece *piece)
     if (rc < 0) {
         rc = explain_syntax(b, piece, place.offset, &inner);
     }
-    for (size_t i = 0; rc == 0 && i < refs.items.count; i++) {
+    for (size_t i = 0; rc >= 0 && i < refs.items.count; i++) {
         rc = check_ref(&refs, &refs.items.items[i]);
     }
     vec_done(&refs.items);
-    return rc;
+    return rc < 0 ? rc : 0;
 }

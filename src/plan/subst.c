@@ -113,20 +113,14 @@ static int take_default(struct subst *s, size_t start, char quote, bool escapes,
     }
 }
 
-/* At "${": takes the whole of it and writes what stands for it. */
-static int replace(struct subst *s, char quote, bool escapes, int depth, bool emit)
+/* Behind "${" at `start`: takes the name; what follows it is "}" or ":-". */
+static int take_name(struct subst *s, size_t start, struct str *ret_name)
 {
-    size_t start = s->at;
-    if (depth > DEPTH_MAX) {
-        return complain(s, start, "", STR("${"), " stands in too many others");
-    }
-    s->at += 2;
     size_t name_at = s->at;
     while (is_word(peek(s, 0)) && peek(s, 0) != '$') {
         s->at++;
     }
     struct str name = str_n(s->in.ptr + name_at, s->at - name_at);
-    bool has_default = peek(s, 0) == ':' && peek(s, 1) == '-';
     if (s->at >= s->in.len) {
         return complain(s, start, "", STR("${"), " has no closing \"}\"");
     }
@@ -135,9 +129,24 @@ static int replace(struct subst *s, char quote, bool escapes, int depth, bool em
         return complain(s, name_at, "expected the name of an environment variable, met ", met(s),
                         "");
     }
-    if (peek(s, 0) != '}' && !has_default) {
+    if (peek(s, 0) != '}' && !(peek(s, 0) == ':' && peek(s, 1) == '-')) {
         return complain(s, s->at, "expected \"}\" or \":-\" after the variable, met ", met(s), "");
     }
+    *ret_name = name;
+    return 0;
+}
+
+/* At "${": takes the whole of it and writes what stands for it. */
+static int replace(struct subst *s, char quote, bool escapes, int depth, bool emit)
+{
+    size_t start = s->at;
+    struct str name;
+    if (depth > DEPTH_MAX) {
+        return complain(s, start, "", STR("${"), " stands in too many others");
+    }
+    s->at += 2;
+    TRY(take_name(s, start, &name));
+    bool has_default = peek(s, 0) == ':';
     char *key = arena_strdup(s->arena, name);
     const char *value = getenv(key); /* NOLINT(concurrency-mt-unsafe): nobody calls setenv */
     if (value == NULL && !has_default && emit) {

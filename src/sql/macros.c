@@ -15,7 +15,8 @@
  *      DuckDB's own is at system.main.name.
  *  (3) DuckDB binds a macro when it is made, as far as types are known.  A format must be a
  *      constant there, so a pattern goes through `p || ''`, whose type is open until it is used.
- *  (4) A pattern that strftime cannot say fails when the SELECT is bound: the text of the error
+ *  (4) No macro uses another but __java_pattern, so that one can be added alone.
+ *  (5) A pattern that strftime cannot say fails when the SELECT is bound: the text of the error
  *      comes from a cast that cannot work, because error() is never folded.
  */
 #include "sql/macros.h"
@@ -153,7 +154,8 @@ static const char *const macros[] = {
     "CAST(floor(epoch(x)) AS BIGINT), (x TIMESTAMP) AS CAST(floor(epoch(x)) AS BIGINT), (x DATE) "
     "AS CAST(epoch(x) AS BIGINT), (x VARCHAR, p) AS CAST(floor(epoch(try_strptime(x, "
     "__java_pattern(p)))) AS BIGINT)",
-    "to_unix_timestamp(x VARCHAR) AS unix_timestamp(x), (x VARCHAR, p) AS "
+    "to_unix_timestamp(x VARCHAR) AS CAST(floor(epoch(try_strptime(x, '%Y-%m-%d %H:%M:%S'))) AS "
+    "BIGINT), (x VARCHAR, p) AS "
     "CAST(floor(epoch(try_strptime(x, __java_pattern(p)))) AS BIGINT)",
     "timestamp_seconds(x) AS system.main.to_timestamp(CAST(x AS DOUBLE))",
     "timestamp_millis(x) AS make_timestamptz(CAST(x AS BIGINT) * 1000)",
@@ -214,6 +216,15 @@ static void add_pattern_macro(struct buf *text)
                marked.ptr, final.ptr);
 }
 
+static int create(struct sql_conn *conn, const struct buf *text, struct err *err)
+{
+    TRY(buf_check(text, "the macros", err));
+    if (text->len > 0 && sql_run(conn, text->ptr, err) < 0) {
+        return err_wrap(err, "add Spark's functions");
+    }
+    return 0;
+}
+
 int sql_add_macros(struct sql_conn *conn, struct err *err)
 {
     AUTO_BUF struct buf text = {0};
@@ -221,9 +232,21 @@ int sql_add_macros(struct sql_conn *conn, struct err *err)
     for (size_t i = 0; i < ARRAY_COUNT(macros); i++) {
         buf_printf(&text, "CREATE OR REPLACE MACRO %s;\n", macros[i]);
     }
-    TRY(buf_check(&text, "the macros", err));
-    if (sql_run(conn, text.ptr, err) < 0) {
-        return err_wrap(err, "add Spark's functions");
+    return create(conn, &text, err);
+}
+
+int sql_add_macro(struct sql_conn *conn, struct str name, struct err *err)
+{
+    AUTO_BUF struct buf text = {0};
+    for (size_t i = 0; i < ARRAY_COUNT(macros); i++) {
+        if (!str_eq_nocase(name, str_n(macros[i], strcspn(macros[i], "(")))) {
+            continue;
+        }
+        if (strstr(macros[i], "__java_pattern(") != NULL) {
+            add_pattern_macro(&text);
+        }
+        buf_printf(&text, "CREATE OR REPLACE MACRO %s;\n", macros[i]);
     }
-    return 0;
+    TRY(create(conn, &text, err));
+    return text.len > 0 ? 1 : 0;
 }

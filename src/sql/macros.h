@@ -9,7 +9,10 @@
  */
 struct sql_conn;
 
-/* Adds them to the database; again is fine. They are listed in macros.c. */
+/* Adds them all to the database; again is fine. They are listed in macros.c. */
 int sql_add_macros(struct sql_conn *conn, struct err *err);
+
+/* Adds the one of that name (any case) and what it needs: 1 = done, 0 = there is none. */
+int sql_add_macro(struct sql_conn *conn, struct str name, struct err *err);
 
 #endif

@@ -99,7 +99,7 @@ def answer_of_the_start_commit_is_lost(servers: Servers) -> None:
 
 @scenario
 def store_says_slow_down_for_a_while(servers: Servers) -> None:
-    left = [60]
+    left = [12]  # each is answered by a longer pause
 
     def burst(request):
         if left[0] > 0 and request.key:

@@ -5,11 +5,10 @@ import collections
 import datetime
 import decimal
 import json
+import pathlib
 
 import pytest
 from sluicetest import spark as spark_session
-
-UTC = datetime.timezone.utc
 
 
 def stream(kafka, topic: str, columns: str, options: str = "") -> str:
@@ -84,11 +83,6 @@ def plain(value):
         [plain(v) for v in value] if isinstance(value, list) else value)
 
 
-def test_value_rows_have_distinct_keys():
-    """The table below is looked up by row."""
-    assert all(values for _, values in TYPES.values())
-
-
 @pytest.mark.spark
 def test_spark_reads_values_of_every_type(spark, kafka, topic, table, sluice):
     """Row i has the i-th value of each column, NULL where a column has no more; then a row
@@ -113,8 +107,7 @@ def test_spark_reads_values_of_every_type(spark, kafka, topic, table, sluice):
     frame = load(spark, place)
     kinds = {f.name: f.dataType.simpleString() for f in frame.schema}
     for column, (kind, _) in TYPES.items():
-        assert kinds[column].replace(" ", "") == kind.lower().replace(" ", "").replace(
-            "bigint", "bigint"), column
+        assert kinds[column] == kind.lower().replace(" ", ""), column
     found = [plain(row) for row in frame.orderBy("i").collect()]
     for got, want in zip(found, wanted, strict=True):
         for column in want:
@@ -131,7 +124,7 @@ def test_spark_finds_each_value_though_it_skips_files(spark, kafka, topic, table
     name, place = topic(), table()
     kinds = {c: kind for c, (kind, _) in TYPES.items()
              if "<" not in kind and kind not in ("BINARY", "FLOAT")}
-    messages = [json.dumps({"c": c}) [:-1] + f', "{c}": {text}' + "}"
+    messages = [json.dumps({"c": c})[:-1] + f', "{c}": {text}' + "}"
                 for c in kinds for text in TYPES[c][1]]
     kafka.produce(name, messages)
     columns = "c STRING, " + ", ".join(f"{c} {kind}" for c, kind in kinds.items())
@@ -143,7 +136,9 @@ def test_spark_finds_each_value_though_it_skips_files(spark, kafka, topic, table
 
     for c, kind in kinds.items():
         for value in TYPES[c][1].values():
-            same = F.col(c) == F.lit(value).cast(kind)
+            # As text: PySpark cannot hand over the year 1.
+            text = value.isoformat() if hasattr(value, "isoformat") else value
+            same = F.col(c) == F.lit(text).cast(kind)
             assert frame.filter(same).count() == 1, (c, value)
 
 
@@ -341,15 +336,12 @@ def test_spark_streams_from_a_table_of_ours(turns, tmp_path):
 
 def forget_before_checkpoint(turns: Turns) -> int:
     """Deletes the commits that the newest checkpoint holds, and Spark's memory of the table."""
-    import pathlib
-
-    names = [f for f in turns.place.files("_delta_log/") if ".checkpoint." in f]
-    assert names, turns.place.files("_delta_log/")
-    newest = max(int(pathlib.PurePath(f).name[:20]) for f in names)
+    log = pathlib.Path(turns.place.location, "_delta_log")
+    newest = max(int(f.name[:20]) for f in log.glob("[0-9]*.checkpoint*.parquet"))
     for version in turns.place.versions():
         if version < newest:
-            pathlib.Path(turns.place.location, f"_delta_log/{version:020}.json").unlink()
-    for crc in pathlib.Path(turns.place.location, "_delta_log").glob("*.crc"):
+            (log / f"{version:020}.json").unlink()
+    for crc in log.glob("*.crc"):
         crc.unlink()
     turns.spark._jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()
     return newest
