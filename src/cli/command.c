@@ -11,6 +11,7 @@
 #include "cli/run.h"
 #include "cli/table.h"
 #include "cli/version.h"
+#include "plan/plan.h"
 
 const struct cli_command *const cli_command_all[] = {
     &cli_run_command,   &cli_check_command,   &cli_query_command,
@@ -156,6 +157,10 @@ static int show_help(int argc, char **argv, struct err *err)
         return cli_out_write(buf_str(&text), err);
     }
     struct str name = str_of(argv[0]);
+    if (str_eq(name, STR("options"))) {
+        plan_options_markdown(&text); /* docs/options.md */
+        return cli_out_write(buf_str(&text), err);
+    }
     const struct cli_command *command = cli_command_find(name);
     if (command == NULL) {
         return unknown_command(name, err);

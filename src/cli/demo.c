@@ -37,7 +37,8 @@ struct demo {
     struct plan *plan;
     char *topic;
     char *location;
-    struct stop *stop;
+    struct stop *stop; /* publish no more */
+    struct stop *now;  /* and do not even wait for what is under way */
     struct thread feeder;
     int feeder_rc; /* owned by the feeder until it is joined, as the next two */
     struct err feeder_err;
@@ -80,15 +81,18 @@ static void feed(void *user)
     *vec_push(&settings.items) = (struct setting){
         .name = STR("kafka.bootstrap.servers"), .value = str_of(mock_broker_bootstrap(d->broker))};
     struct producer *producer = NULL;
-    d->feeder_rc = producer_open(&settings, d->topic, d->stop, &producer, &d->feeder_err);
+    d->feeder_rc = producer_open(&settings, d->topic, d->now, &producer, &d->feeder_err);
     if (d->feeder_rc >= 0) {
         producer_set_rate(producer, DEMO_RATE);
         d->feeder_rc = feed_until_stop(d, producer, &d->feeder_err);
+        if (d->feeder_rc >= 0) {
+            d->feeder_rc = producer_flush(producer, &d->feeder_err);
+        }
         producer_close(producer);
     }
     vec_done(&settings.items);
     if (d->feeder_rc == ERR_CANCELED) {
-        d->feeder_rc = 0; /* the stop came while it waited for its turn */
+        d->feeder_rc = 0; /* a second signal: the end says so */
     }
     if (d->feeder_rc < 0) {
         stop_set(d->stop);
@@ -162,6 +166,17 @@ static int show_result(const struct demo *d, struct err *err)
 
 /* ---- running ------------------------------------------------------------------------------- */
 
+/* What was published after the last batch: the query starts once more and drains the topic. */
+static int take_the_rest(struct demo *d, struct cli_stops *stops, struct err *err)
+{
+    struct job_options options = {.available_now = true};
+    struct stop never;
+    stop_init(&never);
+    int rc = job_run_plan(d->plan, &options, &never, &stops->now, err);
+    stop_done(&never);
+    return rc;
+}
+
 static int demo_run(struct demo *d, const struct demo_values *v, struct cli_stops *stops,
                     struct err *err)
 {
@@ -170,6 +185,7 @@ static int demo_run(struct demo *d, const struct demo_values *v, struct cli_stop
     struct cli_deadline deadline;
     cli_deadline_begin(&deadline, &stops->stop, v->seconds_us > 0 ? v->seconds_us : INT64_MAX / 2);
     d->stop = &deadline.stop;
+    d->now = &stops->now;
     thread_start(&d->feeder, "feeder", feed, d);
     int rc = job_run_plan(d->plan, &options, &deadline.stop, &stops->now, err);
     stop_set(&deadline.stop);
@@ -180,7 +196,7 @@ static int demo_run(struct demo *d, const struct demo_values *v, struct cli_stop
         *err = d->feeder_err;
         return d->feeder_rc;
     }
-    return 0;
+    return take_the_rest(d, stops, err);
 }
 
 static int demo_main(const struct cli_args *args, const void *values, struct err *err)

@@ -9,6 +9,8 @@
 
 #define DRAW_US 250000
 #define RATE_US 1000000
+/* Records older than this are a backlog, or their clock is not ours. */
+#define LATENCY_SHOWN_US ((int64_t)24 * 3600 * 1000000)
 
 void status_begin(struct status *s, bool live)
 {
@@ -62,7 +64,7 @@ static void add_line(struct status *s, struct buf *out, struct str name, size_t 
     } else {
         add_grouped(out, f->lag);
     }
-    if (f->latency_us >= 0) {
+    if (f->latency_us >= 0 && f->latency_us < LATENCY_SHOWN_US) {
         buf_printf(out, "  latency %" PRId64 " ms", f->latency_us / 1000);
     }
     if (f->bad_records > 0) {

@@ -165,7 +165,8 @@ static bool is_ours(const struct plan *plan, struct str name)
 static int add_macro(struct refs *refs, const struct sql_ref *ref)
 {
     for (const struct sql_ref *other = refs->items.items; other < ref; other++) {
-        if (other->kind == SQL_REF_FUNCTION && str_eq_nocase(other->name, ref->name)) {
+        if (other->kind == SQL_REF_FUNCTION && other->qualifier.len == 0 &&
+            str_eq_nocase(other->name, ref->name)) {
             return 0;
         }
     }

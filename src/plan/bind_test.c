@@ -754,32 +754,6 @@ static void an_input_has_declared_and_meta_columns(void **state)
     assert_non_null(strstr(f.query->select, "(SELECT \"id\", \"x\", \"_offset\" FROM __src_0())"));
 }
 
-static void explain_shows_the_plan_without_secrets(void **state)
-{
-    (void)state;
-    AUTO_FIXTURE struct fixture f = {0};
-    AUTO_BUF struct buf out = {0};
-    struct err err;
-    assert_int_equal(bind(&f,
-                          "PARTITIONED BY (name) LOCATION 's3a://user:geheim@b/p' COMMENT 'c' "
-                          "TBLPROPERTIES (x = 'y') OPTIONS (trigger = '0 seconds', s3.secret.key "
-                          "= 'geheim', queryName = 'q') AS SELECT id, name FROM feed",
-                          &err),
-                     0);
-    plan_explain(f.plan, f.query, &out);
-    assert_null(strstr(out.ptr, "geheim"));
-    assert_non_null(strstr(out.ptr, "streaming table t (p.sql:3)\n"));
-    assert_non_null(strstr(out.ptr, "  query        q\n"));
-    assert_non_null(strstr(out.ptr, "  location     s3a://***@b/p\n"));
-    assert_non_null(strstr(out.ptr, "  trigger      as soon as possible\n"));
-    assert_non_null(strstr(out.ptr, "  option       s3.secret.key = '***'\n"));
-    assert_non_null(strstr(out.ptr, "  property     x = 'y'\n"));
-    assert_non_null(strstr(out.ptr, "    name STRING (partition)\n"));
-    assert_non_null(
-        strstr(out.ptr, "stream feed\n  connector    generator\n  format       json\n"));
-    assert_non_null(strstr(out.ptr, "statement\nWITH \"feed\""));
-}
-
 static void a_failed_bind_leaves_a_database_that_can_be_closed(void **state)
 {
     (void)state;
@@ -834,7 +808,6 @@ int main(void)
         cmocka_unit_test(partition_columns_become_text_keys),
         cmocka_unit_test(without_partitions_both_texts_are_one),
         cmocka_unit_test(an_input_has_declared_and_meta_columns),
-        cmocka_unit_test(explain_shows_the_plan_without_secrets),
         cmocka_unit_test(a_failed_bind_leaves_a_database_that_can_be_closed),
         cmocka_unit_test(the_examples_bind),
     };

@@ -6,7 +6,6 @@
 
 #include <cmocka.h>
 
-#include "plan/complain.h"
 #include "plan/token.h"
 
 static struct arena arena;
@@ -163,36 +162,6 @@ static void open_quotes_are_errors_where_they_begin(void **state)
     }
 }
 
-static void the_nearest_name_is_suggested_only_when_near(void **state)
-{
-    (void)state;
-    char hint[PLAN_HINT_BYTES];
-    struct plan_near near = plan_complain_near(STR("vehicel"));
-    plan_complain_offer(&near, STR("feed"));
-    plan_complain_offer(&near, STR("Vehicle"));
-    plan_complain_offer(&near, STR("vehicles"));
-    assert_string_equal(plan_complain_hint(&near, hint), "; did you mean \"Vehicle\"?");
-    near = plan_complain_near(STR("abc"));
-    plan_complain_offer(&near, STR("xyz"));
-    assert_string_equal(plan_complain_hint(&near, hint), "");
-    near = plan_complain_near(STR("a"));
-    plan_complain_offer(&near, STR("b"));
-    assert_string_equal(plan_complain_hint(&near, hint), "");
-}
-
-static void long_texts_are_cut_at_a_character(void **state)
-{
-    (void)state;
-    char quoted[PLAN_QUOTE_BYTES];
-    assert_string_equal(plan_complain_quote(STR("a\nb"), quoted), "\"a b\"");
-    assert_string_equal(
-        plan_complain_quote(STR("0123456789012345678901234567890123456789x"), quoted),
-        "\"0123456789012345678901234567890123456789…\"");
-    assert_string_equal(
-        plan_complain_quote(STR("012345678901234567890123456789012345678é and more"), quoted),
-        "\"012345678901234567890123456789012345678…\"");
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -204,8 +173,6 @@ int main(void)
         cmocka_unit_test_setup(a_dollar_may_be_a_symbol, reset),
         cmocka_unit_test_setup(positions_count_characters_from_one, reset),
         cmocka_unit_test_setup(open_quotes_are_errors_where_they_begin, reset),
-        cmocka_unit_test_setup(the_nearest_name_is_suggested_only_when_near, reset),
-        cmocka_unit_test_setup(long_texts_are_cut_at_a_character, reset),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     arena_done(&arena);
