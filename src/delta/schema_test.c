@@ -84,9 +84,9 @@ static void types_that_we_have_not_are_refused_by_name(void **state)
 
 /* ---- what a query makes against a table ----------------------------------------------------- */
 
-#define LONG(name)                                                                                  \
-    "{\"name\":\"" name "\",\"type\":\"long\",\"nullable\":true,\"metadata\":{\"k\":1.50,\"é\":[]" \
-    "}}"
+#define LONG(name)                                                                                 \
+    "{\"name\":\"" name "\",\"type\":\"long\",\"nullable\":true,"                                  \
+    "\"metadata\":{\"k\":1.50,\"é\":[]}}"
 static const char table_schema[] = "{\"type\":\"struct\",\"fields\":[" LONG(
     "Id") ",{\"name\":\"st\",\"type\":{\"type\":\"struct\","
           "\"fields\":[" LONG(
