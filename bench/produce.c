@@ -89,14 +89,27 @@ static void send_one(struct load *load, uint64_t number, struct buf *value)
     load->bytes += value->len;
 }
 
+/* A message for each partition, so that connections and the producer's id are there: their time is
+ * not the consumer's latency. */
+static uint64_t warm_up(struct load *load, struct buf *value)
+{
+    uint64_t count = load->partitions < load->messages ? load->partitions : load->messages;
+    for (uint64_t i = 0; i < count; i++) {
+        send_one(load, i, value);
+    }
+    rd_kafka_flush(load->kafka, 60000);
+    return count;
+}
+
 /* With a rate, message i is due at i / rate: a tick that comes late sends all that is due. */
 static void send_all(struct load *load)
 {
     AUTO_BUF struct buf value = {0};
+    uint64_t first = load->rate > 0 ? warm_up(load, &value) : 0;
     int64_t began = clock_mono_us();
-    for (uint64_t i = 0; i < load->messages; i++) {
+    for (uint64_t i = first; i < load->messages; i++) {
         if (load->rate > 0) {
-            int64_t due = began + (int64_t)(i * 1000000 / load->rate);
+            int64_t due = began + (int64_t)((i - first) * 1000000 / load->rate);
             int64_t now = clock_mono_us();
             if (due > now) {
                 clock_sleep_us(due - now < 1000 ? 1000 : due - now);
