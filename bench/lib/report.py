@@ -84,7 +84,8 @@ def _targets(results: dict, median) -> str:
     def line(what, target, value, text, passed):
         if value is None:
             return [what, target, "–", ""]
-        return [what, target, text.format(value), "yes" if passed(value) else "**no**"]
+        met = "" if not target else "yes" if passed(value) else "**no**"
+        return [what, target, text.format(value), met]
 
     def share(value, other):
         return value / other if value and other else None
@@ -111,6 +112,9 @@ def _targets(results: dict, median) -> str:
              lambda v: v >= 15),
         line("CPU s per million events", "< 1.4", of("cpu_s_per_million", "events", "Sluice",
                                                      "local"), "{:.2f}", lambda v: v < 1.4),
+        line("Spark's CPU for the same events", "", share(
+            of("cpu_s_per_million", "events", "Spark", "local"),
+            of("cpu_s_per_million", "events", "Sluice", "local")), "{:.1f}×", None),
         line("peak RSS at full speed, MB", "< 200", of("rss_mb", "events", "Sluice", "local"),
              "{:.0f}", lambda v: v < 200),
         line("RSS idle, MB", "< 100", idle and idle / 1e6, "{:.0f}", lambda v: v < 100),

@@ -534,7 +534,7 @@ const struct option kafka_options[] = {
      "stop when offsets are gone that were still to be read; false counts them and goes on"},
     {"groupIdPrefix", OPTION_STRING, "sluice", NULL,
      "group.id is this, a dash and the query's name, unless kafka.group.id says otherwise"},
-    {"queueBytes", OPTION_BYTES, "32 MiB", NULL, "memory for messages fetched ahead"},
+    {"queueBytes", OPTION_BYTES, "16 MiB", NULL, "memory for messages fetched ahead"},
     {"metadataRefresh", OPTION_DURATION, "10 seconds", NULL,
      "how often to look for new topics and partitions; 0 = never"},
     {"includeHeaders", OPTION_BOOL, "false", NULL,

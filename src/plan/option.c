@@ -13,7 +13,7 @@
 #include "plan/complain.h"
 
 #define TARGET_FILE_BYTES ((uint64_t)128 << 20)
-#define ROW_GROUP_ROWS    122880
+#define ROW_GROUP_ROWS    61440
 
 const struct option plan_stream_options[] = {
     {"value.format", OPTION_ENUM, "json", "json", "What the value of a message is."},
@@ -48,7 +48,7 @@ const struct option plan_table_options[] = {
     {"compression", OPTION_ENUM, "snappy", "snappy|zstd|uncompressed",
      "How Parquet pages are compressed."},
     {"targetFileSize", OPTION_BYTES, "128 MiB", NULL, "A file is closed beyond this size."},
-    {"rowGroupRows", OPTION_INT, "122880", NULL,
+    {"rowGroupRows", OPTION_INT, "61440", NULL,
      "Rows of a Parquet row group; fewer take less memory."},
     {"s3.endpoint", OPTION_STRING, NULL, NULL, "URL of the S3 service, http://127.0.0.1:9000."},
     {"s3.endpoint.region", OPTION_STRING, NULL, NULL, "Its region, us-east-1 unless given."},

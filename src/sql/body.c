@@ -32,6 +32,16 @@ int sql_body_ask(struct sql_conn *conn, const char *query, struct buf *out, stru
     return buf_check(out, "the parsed SELECT", err);
 }
 
+int sql_body_tree(struct arena *arena, struct str answer, struct json **ret_root, struct err *err)
+{
+    if (json_parse(arena, answer, ret_root, err) < 0) {
+        /* DuckDB writes valid JSON: what can go wrong is its depth. */
+        return err_set(err, ERR_CONFIG,
+                       "the SELECT nests some 250 operators in one another; split the expression");
+    }
+    return 0;
+}
+
 static int64_t byte_of_character(struct str text, int64_t character)
 {
     int64_t seen = 0;
@@ -142,7 +152,7 @@ static int parse(struct sql_conn *conn, struct str body, struct arena *arena,
     TRY(buf_check(&query, "the SELECT", err));
     buf_init(&answer, ANSWER_BYTES_MAX);
     TRY(sql_body_ask(conn, query.ptr, &answer, err));
-    TRY(json_parse(arena, arena_str(arena, buf_str(&answer)), &root, err));
+    TRY(sql_body_tree(arena, arena_str(arena, buf_str(&answer)), &root, err));
     if (json_get_bool(json_find(root, "error"), &failed) && failed) {
         return sql_body_error(root, body, ret_place, err);
     }

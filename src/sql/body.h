@@ -58,11 +58,13 @@ int sql_shape_look(struct sql_conn *conn, const char *select, bool optimised, st
 
 /* Appends a query's answer of one VARCHAR cell. */
 int sql_body_ask(struct sql_conn *conn, const char *query, struct buf *out, struct err *err);
+/* The tree of such an answer, in the arena; it points into `answer`. */
+struct json;
+int sql_body_tree(struct arena *arena, struct str answer, struct json **ret_root, struct err *err);
 /*
  * DuckDB's error in the answer of json_serialize_sql or json_serialize_plan as ours: first line
  * only. `text` is what was asked about.
  */
-struct json;
 int sql_body_error(const struct json *answer, struct str text, struct sql_place *ret_place,
                    struct err *err);
 

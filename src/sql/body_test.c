@@ -74,6 +74,21 @@ static void anything_else_is_an_error_at_a_byte(void **state)
     }
 }
 
+static void nesting_without_end_is_refused(void **state)
+{
+    (void)state;
+    AUTO_BUF struct buf body = {0};
+    struct sql_place place = {0};
+    struct err err;
+    buf_add_c(&body, "SELECT 'x'");
+    for (int i = 0; i < 400; i++) {
+        buf_add_c(&body, " || 'x'");
+    }
+    assert_int_equal(sql_check_select(conn, buf_str(&body), &place, &err), ERR_CONFIG);
+    assert_string_equal(err.msg, "the SELECT nests some 250 operators in one another; split the "
+                                 "expression");
+}
+
 static void add_name(void *user, struct str name)
 {
     struct buf *out = user;
@@ -189,6 +204,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_select_passes),
         cmocka_unit_test(anything_else_is_an_error_at_a_byte),
+        cmocka_unit_test(nesting_without_end_is_refused),
         cmocka_unit_test(names_are_found_everywhere),
         cmocka_unit_test(references_have_kinds_and_places),
         cmocka_unit_test(meta_columns_are_hidden_from_stars_over_streams),

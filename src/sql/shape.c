@@ -366,7 +366,7 @@ int sql_shape_look(struct sql_conn *conn, const char *select, bool optimised, st
     TRY(buf_check(&query, "the SELECT", err));
     buf_init(&answer, PLAN_BYTES_MAX);
     TRY(sql_body_ask(conn, query.ptr, &answer, err));
-    TRY(json_parse(&scratch, buf_str(&answer), &root, err));
+    TRY(sql_body_tree(&scratch, buf_str(&answer), &root, err));
     if (json_get_bool(json_find(root, "error"), &failed) && failed) {
         return sql_body_error(root, str_of(select), ret_place, err);
     }
