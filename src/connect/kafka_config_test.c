@@ -69,7 +69,7 @@ static void presets_keep_offsets_exact(void **state)
 static void the_queue_budget_counts_overhead(void **state)
 {
     (void)state;
-    expect(PLAIN, "queued.max.messages.kbytes", "16384");
+    expect(PLAIN, "queued.max.messages.kbytes", "8192");
     expect(PLAIN, "queued.min.messages", "55924");
     expect(WITH("queueBytes", "8 MiB"), "queued.max.messages.kbytes", "4096");
     expect(WITH("queueBytes", "8 MiB", "kafka.queued.min.messages", "7"), "queued.min.messages",

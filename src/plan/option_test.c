@@ -73,7 +73,7 @@ static void table_options_have_presets(void **state)
     assert_str(t->checkpoint_location, "");
     assert_str(t->comment, "");
     assert_int_equal(t->file_bytes, 128 << 20);
-    assert_int_equal(t->row_group_rows, 122880);
+    assert_int_equal(t->row_group_rows, 61440);
     assert_str(t->store.endpoint, "");
     assert_str(t->store.path_style, "");
     assert_int_equal(t->declared_count, 0);
