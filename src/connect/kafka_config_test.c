@@ -70,7 +70,7 @@ static void the_queue_budget_counts_overhead(void **state)
 {
     (void)state;
     expect(PLAIN, "queued.max.messages.kbytes", "8192");
-    expect(PLAIN, "queued.min.messages", "55924");
+    expect(PLAIN, "queued.min.messages", "27962");
     expect(WITH("queueBytes", "8 MiB"), "queued.max.messages.kbytes", "4096");
     expect(WITH("queueBytes", "8 MiB", "kafka.queued.min.messages", "7"), "queued.min.messages",
            "7");

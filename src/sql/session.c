@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 /* A partitioned COPY holds this many rows a thread, and files open: docs/decisions/0001. */
-#define PARTITION_ROWS  "131072"
+#define PARTITION_ROWS  "65536"
 #define PARTITION_FILES "1000"
 
 struct config_item {
