@@ -20,7 +20,7 @@
 /* Memory that messages waiting for DuckDB may take, over all batches of a query. */
 #define QUEUE_BYTES ((uint64_t)8 << 20)
 /* A batch is cut when its messages have come to this, whatever the trigger says. */
-#define BATCH_BYTES_MAX ((uint64_t)1 << 30)
+#define BATCH_BYTES_MAX ((uint64_t)512 << 20)
 /* With trigger '0 seconds': time to gather after the first message, so that a trickle does not
  * become a commit a message. */
 #define LINGER_US 20000
