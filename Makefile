@@ -42,7 +42,7 @@ integration: build ## pytest against real Kafka, MinIO, versitygw, Spark, delta-
 asan: deps ## unit and scenario tests under AddressSanitizer and UBSan
 	@tools/test asan
 
-tsan: deps ## job and connect under ThreadSanitizer
+tsan: deps ## what threads share, under ThreadSanitizer
 	@tools/test tsan
 
 sim: deps $(BUILD)/build.ninja ## the commit protocol under random schedules
