@@ -63,7 +63,7 @@ docs: build ## regenerate the pages made from tables
 format: ## clang-format over the tree
 	@git ls-files '*.c' '*.h' | xargs clang-format -i
 
-tidy: deps ## lint: layout, names, format, clang-tidy
+tidy: deps ## lint: folders, names, format, sizes, banned calls
 	@tools/tidy $(BUILD)
 
 install: build ## into PREFIX (default /usr/local)
