@@ -708,16 +708,6 @@ int64_t delta_sink_sequence(const struct delta_sink *sink)
     return sink->sequence;
 }
 
-const struct delta_counters *delta_sink_counters(const struct delta_sink *sink)
-{
-    return delta_counters(sink->table);
-}
-
-struct store *delta_sink_store(struct delta_sink *sink)
-{
-    return delta_store(sink->table);
-}
-
 int delta_sink_partition_key(const struct column *in, size_t rows, struct column *out,
                              struct arena *arena, struct err *err)
 {

@@ -91,8 +91,6 @@ void delta_sink_app_id(struct str query, const struct sink_position *position, s
 const struct delta_snapshot *delta_sink_snapshot(struct delta_sink *sink);
 /* Commits of this query so far: the batch id of the next batch. */
 int64_t delta_sink_sequence(const struct delta_sink *sink);
-const struct delta_counters *delta_sink_counters(const struct delta_sink *sink);
-struct store *delta_sink_store(struct delta_sink *sink);
 
 /* The registered function for partition keys: "v" and the value, or "n" for NULL. */
 #define DELTA_SINK_KEY_FUNCTION "sluice_partition_key"

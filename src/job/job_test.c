@@ -298,6 +298,50 @@ static void a_renamed_query_stops(void **state)
     assert_string_equal(ask(f, "count(*)"), "40000");
 }
 
+struct endless {
+    struct fixture *f;
+    const struct plan *plan;
+    int rc;
+    struct err err;
+};
+
+static void run_endless(void *user)
+{
+    struct endless *e = user;
+    struct job_options options = {0};
+    e->rc = job_run_plan(e->plan, &options, &e->f->stop, &e->f->now, &e->err);
+}
+
+/* An idle query's positions would expire, and a restart would read everything again. */
+static void an_idle_query_keeps_its_positions_from_expiring(void **state)
+{
+    struct fixture *f = *state;
+    write_lines(f, "{\"id\": 1}\n");
+    AUTO_FREE char *text = mem_printf(
+        "CREATE STREAM s (id BIGINT) USING file OPTIONS (path = '%s/in.json');"
+        "CREATE STREAMING TABLE t USING delta LOCATION '%s/table' TBLPROPERTIES "
+        "('delta.setTransactionRetentionDuration' = 'interval 1 second') AS SELECT id FROM s;",
+        f->dir, f->dir);
+    struct endless e = {.f = f};
+    struct plan *plan = NULL;
+    OK(f, plan_load(STR("test.sql"), str_of(text), &plan, &f->err));
+    e.plan = plan;
+    struct thread thread = {0};
+    thread_start(&thread, "endless", run_endless, &e);
+    /* Start commit, one batch, and then commits without data. */
+    AUTO_FREE char *fifth = mem_printf("%s/table/_delta_log/00000000000000000004.json", f->dir);
+    for (int i = 0; i < 3000 && !fs_exists(fifth); i++) {
+        clock_sleep_us(10000);
+    }
+    bool written = fs_exists(fifth);
+    stop_set(&f->stop);
+    thread_join(&thread);
+    plan_free(plan);
+    assert_true(written);
+    assert_int_equal(e.rc, 0);
+    assert_string_equal(ask(f, "count(*)"), "1");
+}
+
 static void a_stop_ends_an_endless_query_cleanly(void **state)
 {
     struct fixture *f = *state;
@@ -331,6 +375,7 @@ int main(void)
         TEST(two_tables_of_one_file_run_side_by_side),
         TEST(a_new_column_needs_merge_schema),
         TEST(a_renamed_query_stops),
+        TEST(an_idle_query_keeps_its_positions_from_expiring),
         TEST(a_stop_ends_an_endless_query_cleanly),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

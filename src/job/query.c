@@ -331,6 +331,10 @@ static int open_table(struct query *q, struct store *store, struct err *err)
     snprintf(ns, sizeof(ns), "%.*s", STR_FMT(snapshot->metadata.id));
     AUTO_FREE char *name = str_dup(q->table->query_name);
     rand_uuid5(ns, name, q->id);
+    struct str retention = delta_property(snapshot, "delta.setTransactionRetentionDuration");
+    if (retention.ptr == NULL || !str_to_duration_us(retention, &q->txn_retention_us)) {
+        q->txn_retention_us = 0;
+    }
     make_copy_select(q, snapshot);
     list_not_null(q, snapshot);
     return 0;

@@ -81,10 +81,10 @@ struct query {
     /* guarded by .lock */
     enum query_trouble trouble;
     struct err err;
-    struct batch *failed;              /* with TROUBLE_RETRY */
-    struct batch *reader_has;          /* handed over, but the reader is still filling it */
-    int64_t handed, encoded, finished; /* batches: to the encoder, out of it, out of the pipeline */
-    struct sql_conn *live_conn;        /* for cancel */
+    struct batch *failed;       /* with TROUBLE_RETRY */
+    struct batch *reader_has;   /* handed over, but the reader is still filling it */
+    int64_t handed, finished;   /* batches: to the encoder, out of the pipeline */
+    struct sql_conn *live_conn; /* for cancel */
     struct store *live_store;
     struct query_figures figures;
     bool ended;
@@ -97,7 +97,8 @@ struct query {
     size_t message_limit;      /* 0 = none */
     size_t message_limit_goal; /* no limit again beyond this */
     VEC(struct query_poison) poisons;
-    int64_t txns_written_us; /* mono, when all positions were last written */
+    int64_t txns_written_us;  /* mono, when all positions were last written */
+    int64_t txn_retention_us; /* of the table; 0 = txn actions do not expire */
 };
 
 /* ---- query.c: an attempt's parts ------------------------------------------------------------ */

@@ -229,6 +229,13 @@ static void finish_batch(struct query *q, const struct filling *f, bool whole)
     finish_reading(q);
 }
 
+/* Our txn actions must not expire while the query lives (design.md 2a). */
+static bool txns_are_old(const struct query *q)
+{
+    return q->txn_retention_us > 0 &&
+           clock_mono_us() - q->txns_written_us >= q->txn_retention_us / 8;
+}
+
 /* Fills one batch and seals it. Outcome 1 = go on, 0 = the sources are at their end. */
 static int fill_batch(struct query *q, struct err *err)
 {
@@ -245,7 +252,7 @@ static int fill_batch(struct query *q, struct err *err)
             for (size_t i = 0; i < f.batch->input_count; i++) {
                 found = found || q->parts.sources[i]->has_new_partitions;
             }
-            if (found) {
+            if (found || txns_are_old(q)) {
                 break; /* nothing read yet: a good moment */
             }
         }
@@ -448,16 +455,9 @@ static int take_new_partitions(struct query *q, struct err *err)
     return 0;
 }
 
-/* Our txn actions must not expire while the query lives (design.md 2a). */
+/* All positions anew, those of partitions that no batch touched too. */
 static int refresh_txns(struct query *q, struct err *err)
 {
-    struct str text =
-        delta_property(delta_sink_snapshot(q->parts.sink), "delta.setTransactionRetentionDuration");
-    int64_t retention_us = 0;
-    if (text.ptr == NULL || !str_to_duration_us(text, &retention_us) ||
-        clock_mono_us() - q->txns_written_us < retention_us / 8) {
-        return 0;
-    }
     AUTO_ARENA struct arena arena = {0};
     size_t count = 0;
     struct sink_position *positions = query_positions(q, &arena, &count);
@@ -469,7 +469,6 @@ static int refresh_txns(struct query *q, struct err *err)
 static int between_batches(struct query *q, struct err *err)
 {
     bool retry = false;
-    bool idle = false;
     {
         MUTEX_GUARD(&q->lock);
         if (q->trouble == TROUBLE_FATAL) {
@@ -477,12 +476,12 @@ static int between_batches(struct query *q, struct err *err)
             return err->code;
         }
         retry = q->trouble == TROUBLE_RETRY;
-        idle = q->finished == q->handed;
     }
     if (retry) {
         return retry_batch(q, err);
     }
-    if (idle && !stop_is_set(q->stop)) {
+    /* Once the pipeline is idle the sink is ours for the moment. */
+    if (txns_are_old(q) && !stop_is_set(q->stop) && query_wait_idle(q)) {
         TRY(refresh_txns(q, err));
     }
     return take_new_partitions(q, err);

@@ -74,7 +74,6 @@ static int attempt(struct query *q, struct err *err)
 {
     q->trouble = TROUBLE_NONE;
     q->handed = 0;
-    q->encoded = 0;
     q->finished = 0;
     q->message_limit = 0;
     q->message_limit_goal = 0;
