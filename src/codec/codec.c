@@ -13,10 +13,13 @@ struct format {
     const char *name;
     int (*open)(const struct type *row_type, const struct codec_options *options,
                 struct codec **ret_codec, struct err *err);
+    /* NULL = the format has no schema of its own. */
+    int (*describe)(const struct codec_options *options, struct arena *arena,
+                    const struct type **ret_row_type, struct err *err);
 };
 
 static const struct format formats[] = {
-    {"json", codec_json_open},
+    {"json", codec_json_open, NULL},
 };
 
 static int unknown_format(struct str format, struct err *err)
@@ -41,15 +44,35 @@ static int unknown_format(struct str format, struct err *err)
                    STR_FMT(buf_str(&known)));
 }
 
-int codec_open(struct str format, const struct type *row_type, const struct codec_options *options,
-               struct codec **ret_codec, struct err *err)
+static const struct format *find_format(struct str format)
 {
     for (size_t i = 0; i < ARRAY_COUNT(formats); i++) {
         if (str_eq_nocase_c(format, formats[i].name)) {
-            return formats[i].open(row_type, options, ret_codec, err);
+            return &formats[i];
         }
     }
-    return unknown_format(format, err);
+    return NULL;
+}
+
+int codec_open(struct str format, const struct type *row_type, const struct codec_options *options,
+               struct codec **ret_codec, struct err *err)
+{
+    const struct format *found = find_format(format);
+    return found != NULL ? found->open(row_type, options, ret_codec, err)
+                         : unknown_format(format, err);
+}
+
+int codec_describe(struct str format, const struct codec_options *options, struct arena *arena,
+                   const struct type **ret_row_type, struct err *err)
+{
+    const struct format *found = find_format(format);
+    if (found == NULL) {
+        return unknown_format(format, err);
+    }
+    if (found->describe == NULL) {
+        return err_set(err, ERR_CONFIG, "format \"%s\" has no schema of its own", found->name);
+    }
+    return found->describe(options, arena, ret_row_type, err);
 }
 
 void codec_close(struct codec *codec)

@@ -46,15 +46,42 @@ struct codec {
     const struct codec_ops *ops;
     const struct type *row_type;
     struct codec_fault fault; /* of the last decode that was not CODEC_ROW_OK */
+    bool unknown_field;       /* with notice_unknown: the last message had one; else not touched */
 };
 
 /* What a number means in a TIMESTAMP column; Spark's from_json takes seconds. */
 enum codec_epoch { CODEC_EPOCH_SECONDS, CODEC_EPOCH_MILLIS, CODEC_EPOCH_MICROS, CODEC_EPOCH_NANOS };
 
+struct codec_registry;
+
+/* All text and bytes are borrowed for the codec's life. A format ignores what is not its own. */
 struct codec_options {
     enum codec_epoch timestamp_unit; /* option timestampUnit */
     bool allow_nan;     /* NaN, Infinity, -Infinity as bare numbers (allowNonNumericNumbers) */
     uint32_t depth_max; /* nesting; 0 = 512 */
+
+    /* The STRING field of the row type that takes, as JSON text, what does not fit: unknown
+     * fields, values of a wrong type or out of range, each by its path, and the reasons under
+     * "_reason"; NULL in rows without such. Empty = none. Format: README.md, "Rescued data". */
+    struct str rescued_column;
+    /* Tells in codec->unknown_field of fields that the row type has not, nested ones too. */
+    bool notice_unknown;
+
+    struct str avro_schema;        /* the writer's, JSON text */
+    struct str avro_reader_schema; /* empty = the writer's */
+
+    struct str protobuf_descriptors; /* a serialized FileDescriptorSet, imports included */
+    struct str protobuf_message;     /* "package.Message"; the bare name when it is unique */
+    bool enums_as_ints;              /* Spark's enums.as.ints */
+    bool emit_default_values;        /* Spark's emit.default.values */
+    uint32_t recursive_depth;        /* Spark's recursive.fields.max.depth; 0 = refuse recursion */
+
+    struct str csv_separator; /* one character; empty = "," */
+    struct str csv_quote;     /* one character; empty = '"' */
+    struct str csv_escape;    /* one character; empty = "\\" */
+    struct str csv_null;      /* text that is NULL; Spark's nullValue, empty = "" */
+
+    struct codec_registry *registry; /* Confluent's wire format; NULL = bare messages. Shared. */
 };
 
 /*
@@ -65,6 +92,14 @@ struct codec_options {
 int codec_open(struct str format, const struct type *row_type, const struct codec_options *options,
                struct codec **ret_codec, struct err *err);
 void codec_close(struct codec *codec); /* NULL is fine */
+
+/*
+ * The row type that the options' schema amounts to, by Spark's rules for the format (a STRUCT, in
+ * `arena`). ERR_CONFIG when the format has no schema of its own, or the schema is wrong: says
+ * where.
+ */
+int codec_describe(struct str format, const struct codec_options *options, struct arena *arena,
+                   const struct type **ret_row_type, struct err *err);
 
 /* A tombstone (value.ptr == NULL) is a row of NULLs and CODEC_ROW_OK. */
 static inline enum codec_row codec_decode(struct codec *codec, struct str value,
