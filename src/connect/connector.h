@@ -23,12 +23,32 @@
  * broker that is away is not an error: poll answers SOURCE_IDLE, and `status` says what is being
  * waited for.
  */
+struct message_header {
+    struct str name;
+    struct str value; /* ptr NULL = null */
+};
+
+/* A message that is read a second time says here where it came from first. */
+struct message_origin {
+    struct str topic, topic_id;
+    int32_t partition;
+    int64_t offset;
+};
+
+/* What few messages have; lives as long as the packet. */
+struct message_extra {
+    size_t header_count;
+    const struct message_header *headers;
+    const struct message_origin *origin; /* NULL = as the source says */
+};
+
 struct message {
     struct str value; /* ptr NULL = null (tombstone) */
     struct str key;   /* ptr NULL = null */
     int64_t offset;
     int64_t timestamp_us; /* -1 = none */
     uint32_t partition;   /* index in source->partitions */
+    const struct message_extra *extra; /* NULL = no headers and no origin */
 };
 
 /* Messages handed over together. Freed on any thread by packet_free. */
@@ -103,6 +123,7 @@ struct source {
     VEC(struct source_partition) partitions;
     struct source_status status; /* written by the job's thread only */
     struct source_counts counts;
+    bool wants_headers;      /* set before the start: messages bring their headers */
     bool has_new_partitions; /* found while running, not started: added by poll or discover */
     uint8_t phase;           /* of the call order; source.c's own */
 };

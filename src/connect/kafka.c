@@ -36,7 +36,9 @@ struct kafka_packet {
     struct packet base;
     struct kafka_handle *handle;
     size_t raw_count;
-    rd_kafka_message_t **raw; /* behind the messages */
+    rd_kafka_message_t **raw;       /* behind the messages */
+    struct message_extra *extras;   /* one a message with headers; NULL = none has */
+    struct message_header *headers; /* of all of them */
 };
 
 void kafka_handle_unref(struct kafka_handle *handle)
@@ -54,6 +56,8 @@ static void kafka_packet_free(struct packet *base)
     for (size_t i = 0; i < packet->raw_count; i++) {
         rd_kafka_message_destroy(packet->raw[i]);
     }
+    mem_free(packet->extras);
+    mem_free(packet->headers);
     kafka_handle_unref(packet->handle);
     mem_free(packet);
 }
@@ -331,6 +335,50 @@ static inline void kafka_message_fill(struct message *out, const rd_kafka_messag
     out->timestamp_us =
         type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE || timestamp_ms < 0 ? -1 : timestamp_ms * 1000;
     out->partition = index;
+    out->extra = NULL;
+}
+
+/* Number of headers of a message, and the list itself. */
+static size_t kafka_headers_of(const rd_kafka_message_t *m, rd_kafka_headers_t **ret_list)
+{
+    return rd_kafka_message_headers(m, ret_list) == RD_KAFKA_RESP_ERR_NO_ERROR
+               ? rd_kafka_header_cnt(*ret_list)
+               : 0;
+}
+
+/* Gives the messages their headers; names and values stay in librdkafka's messages. */
+static void kafka_pack_headers(struct kafka_packet *packet)
+{
+    rd_kafka_headers_t *list = NULL;
+    size_t total = 0;
+    for (size_t i = 0; i < packet->raw_count; i++) {
+        total += kafka_headers_of(packet->raw[i], &list);
+    }
+    if (total == 0) {
+        return;
+    }
+    packet->extras = mem_new_array(struct message_extra, packet->raw_count);
+    packet->headers = mem_new_array(struct message_header, total);
+    struct message_header *next = packet->headers;
+    for (size_t i = 0; i < packet->raw_count; i++) {
+        size_t count = kafka_headers_of(packet->raw[i], &list);
+        if (count == 0) {
+            continue;
+        }
+        packet->extras[i] = (struct message_extra){.header_count = count, .headers = next};
+        packet->base.messages[i].extra = &packet->extras[i];
+        for (size_t k = 0; k < count; k++, next++) {
+            const char *name = NULL;
+            const void *value = NULL;
+            size_t size = 0;
+            if (rd_kafka_header_get_all(list, k, &name, &value, &size) ==
+                RD_KAFKA_RESP_ERR_NO_ERROR) {
+                next->name = str_of(name);
+                next->value = str_n(value, size);
+            }
+            packet->base.bytes += sizeof(*next) + next->name.len + size;
+        }
+    }
 }
 
 /*
@@ -371,6 +419,11 @@ static struct packet *kafka_pack(struct kafka_source *s, size_t count)
     packet->base.bytes = bytes + messages_bytes + count * sizeof(rd_kafka_message_t *);
     packet->base.free = kafka_packet_free;
     packet->raw_count = kept;
+    packet->extras = NULL;
+    packet->headers = NULL;
+    if (s->base.wants_headers) {
+        kafka_pack_headers(packet);
+    }
     packet->handle = s->handle;
     atomic_fetch_add(&s->handle->references, 1);
     return &packet->base;
@@ -538,7 +591,7 @@ const struct option kafka_options[] = {
     {"metadataRefresh", OPTION_DURATION, "10 seconds", NULL,
      "how often to look for new topics and partitions; 0 = never"},
     {"includeHeaders", OPTION_BOOL, "false", NULL,
-     "accepted for Spark, without effect: name the column _headers instead"},
+     "accepted for Spark: the headers are read when the query names the column _headers"},
     {"minPartitions", OPTION_INT, NULL, NULL, "accepted for Spark, without effect"},
     {"maxRecordsPerPartition", OPTION_INT, NULL, NULL, "accepted for Spark, without effect"},
     {"fetchOffset.numRetries", OPTION_INT, NULL, NULL, "accepted for Spark, without effect"},

@@ -221,6 +221,43 @@ int producer_send(struct producer *p, struct str key, struct str value, int32_t 
     }
 }
 
+static rd_kafka_headers_t *producer_headers(const struct message_header *headers, size_t count)
+{
+    rd_kafka_headers_t *list = rd_kafka_headers_new(count);
+    for (size_t i = 0; i < count; i++) {
+        rd_kafka_resp_err_t code =
+            rd_kafka_header_add(list, headers[i].name.ptr, (ssize_t)headers[i].name.len,
+                                headers[i].value.ptr, (ssize_t)headers[i].value.len);
+        assert(code == RD_KAFKA_RESP_ERR_NO_ERROR);
+    }
+    return list;
+}
+
+int producer_send_headers(struct producer *p, struct str key, struct str value,
+                          const struct message_header *headers, size_t header_count,
+                          struct err *err)
+{
+    assert(p->magic == PRODUCER_MAGIC);
+    for (;;) {
+        TRY(producer_check(p, err));
+        rd_kafka_headers_t *list = producer_headers(headers, header_count);
+        rd_kafka_resp_err_t code = rd_kafka_producev(
+            p->rk, RD_KAFKA_V_RKT(p->rkt), RD_KAFKA_V_PARTITION(RD_KAFKA_PARTITION_UA),
+            RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(key.ptr, key.len),
+            RD_KAFKA_V_VALUE((void *)(uintptr_t)value.ptr, value.len), RD_KAFKA_V_HEADERS(list),
+            RD_KAFKA_V_END);
+        if (code == RD_KAFKA_RESP_ERR_NO_ERROR) { /* the list is librdkafka's now */
+            p->counts.sent++;
+            return 0;
+        }
+        rd_kafka_headers_destroy(list);
+        if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL) {
+            return err_set(err, ERR_CONFIG, "topic \"%s\": %s", p->topic, rd_kafka_err2str(code));
+        }
+        rd_kafka_poll(p->rk, PRODUCER_SLICE_MS);
+    }
+}
+
 int producer_flush(struct producer *p, struct err *err)
 {
     assert(p->magic == PRODUCER_MAGIC);

@@ -11,6 +11,7 @@
  * and in order; a message that cannot be delivered is an error of a later call,
  * never silence.
  */
+struct message_header;
 struct producer;
 
 /* `settings` are a pipeline's: kafka.* options say how to connect. ERR_CONFIG for what is refused.
@@ -29,6 +30,11 @@ void producer_set_rate(struct producer *p, double per_second);
  */
 int producer_send(struct producer *p, struct str key, struct str value, int32_t partition,
                   struct err *err);
+
+/* The same for a record with headers, by the key's hash. */
+int producer_send_headers(struct producer *p, struct str key, struct str value,
+                          const struct message_header *headers, size_t header_count,
+                          struct err *err);
 
 /* Waits until everything is delivered, or until the stop (ERR_CANCELED). */
 int producer_flush(struct producer *p, struct err *err);

@@ -60,9 +60,8 @@ static void scan_close(struct sql_scan *scan, void *ptr)
     atomic_fetch_sub(&in->locals_open, 1);
 }
 
-static void write_key(const struct message *m, struct column *col, size_t row, bool key)
+static void write_bytes(struct str bytes, struct column *col, size_t row)
 {
-    struct str bytes = key ? m->key : m->value;
     if (bytes.ptr == NULL) {
         column_set_null(col, row);
     } else {
@@ -70,25 +69,51 @@ static void write_key(const struct message *m, struct column *col, size_t row, b
     }
 }
 
+/* A name that is not UTF-8 is NULL: STRING holds nothing else. */
+static void write_headers(const struct message *m, struct column *col, size_t row)
+{
+    size_t count = m->extra == NULL ? 0 : m->extra->header_count;
+    if (count == 0) {
+        column_set_null(col, row);
+        return;
+    }
+    uint64_t at = column_open_list(col, row, count);
+    struct column *names = &col->children[0].children[0];
+    struct column *values = &col->children[0].children[1];
+    for (size_t i = 0; i < count; i++) {
+        const struct message_header *header = &m->extra->headers[i];
+        if (str_is_utf8(header->name)) {
+            column_set_string(names, at + i, header->name);
+        } else {
+            column_set_null(names, at + i);
+        }
+        write_bytes(header->value, values, at + i);
+    }
+}
+
 static void write_meta(const struct batch_input *in, enum plan_meta meta, const struct message *m,
                        struct column *col, size_t row)
 {
+    const struct message_origin *origin = m->extra == NULL ? NULL : m->extra->origin;
     const struct source_partition *p = &in->partitions[m->partition];
     switch (meta) {
     case PLAN_META_KEY:
-        write_key(m, col, row, true);
+        write_bytes(m->key, col, row);
         return;
     case PLAN_META_VALUE:
-        write_key(m, col, row, false);
+        write_bytes(m->value, col, row);
         return;
     case PLAN_META_TOPIC:
-        column_set_string(col, row, p->topic);
+        column_set_string(col, row, origin == NULL ? p->topic : origin->topic);
         return;
     case PLAN_META_PARTITION:
-        ((int32_t *)col->data)[row] = p->number;
+        ((int32_t *)col->data)[row] = origin == NULL ? p->number : origin->partition;
         return;
     case PLAN_META_OFFSET:
-        ((int64_t *)col->data)[row] = m->offset;
+        ((int64_t *)col->data)[row] = origin == NULL ? m->offset : origin->offset;
+        return;
+    case PLAN_META_HEADERS:
+        write_headers(m, col, row);
         return;
     case PLAN_META_TIMESTAMP:
         if (m->timestamp_us < 0) {
@@ -121,6 +146,33 @@ static int fail_record(struct batch_input *in, const struct codec *codec, const 
                    codec->fault.reason, codec->fault.position);
 }
 
+static int add_letter(struct batch_input *in, const struct message *m, struct str reason,
+                      struct str message, int64_t position, struct err *err)
+{
+    const struct source_partition *p = &in->partitions[m->partition];
+    const struct message_extra *extra = m->extra;
+    const struct message_origin *origin = extra == NULL ? NULL : extra->origin;
+    struct dead_letter letter = {
+        .stream = in->input->stream->name,
+        .topic = origin == NULL ? p->topic : origin->topic,
+        .topic_id = origin == NULL ? p->topic_id : origin->topic_id,
+        .partition = origin == NULL ? p->number : origin->partition,
+        .offset = origin == NULL ? m->offset : origin->offset,
+        .timestamp_us = m->timestamp_us,
+        .key = m->key,
+        .value = m->value,
+        .header_count = extra == NULL ? 0 : extra->header_count,
+        .headers = extra == NULL ? NULL : extra->headers,
+        .reason = reason,
+        .message = message,
+        .position = position,
+        .replay_id = in->batch->replay_id,
+        .replay_offset = m->offset,
+    };
+    atomic_fetch_add(&in->counts.dead, 1);
+    return dead_letters_add(in->batch->letters, &letter, err);
+}
+
 /* What to do with a message that did not decode cleanly: 1 = keep the row, 0 = leave it out. */
 static int judge(struct batch_input *in, struct batch_local *local, enum codec_row decoded,
                  const struct message *m, struct err *err)
@@ -134,10 +186,39 @@ static int judge(struct batch_input *in, struct batch_local *local, enum codec_r
     case PLAN_BAD_DROP:
         atomic_fetch_add(&in->counts.dropped, 1);
         return 0;
+    case PLAN_BAD_DEAD_LETTER:
+        /* A field that was rescued is not lost. */
+        if (decoded == CODEC_ROW_BAD_FIELD && in->input->stream->codec.rescued_column.len > 0) {
+            return 1;
+        }
+        return add_letter(in, m, str_of(local->codec->fault.reason),
+                          str_of(local->codec->fault.message),
+                          (int64_t)local->codec->fault.position, err);
     case PLAN_BAD_FAIL:
         return fail_record(in, local->codec, m, err);
     }
     assert(false);
+    return 0;
+}
+
+/* 1 = the message is dead already: it became a letter before a crash, or the SQL failed on it. */
+static int cast_out(struct batch_input *in, const struct message *m, struct err *err)
+{
+    const struct batch *batch = in->batch;
+    const struct dead_known *known = in->known == NULL ? NULL : in->known[m->partition];
+    if (known != NULL && dead_known_has(known, m->offset)) {
+        atomic_fetch_add(&in->counts.dead, 1);
+        return 1;
+    }
+    for (size_t i = 0; i < batch->outcast_count; i++) {
+        const struct batch_outcast *outcast = &batch->outcasts[i];
+        if (&batch->inputs[outcast->input] == in && outcast->partition == m->partition &&
+            outcast->offset == m->offset) {
+            TRY(add_letter(in, m, outcast->reason, outcast->message, -1, err));
+            atomic_fetch_add(&in->counts.bad_records, 1);
+            return 1;
+        }
+    }
     return 0;
 }
 
@@ -158,8 +239,12 @@ static int decode_packet(struct batch_input *in, struct batch_local *local,
 {
     const struct plan_input *input = in->input;
     size_t first = local->next;
+    bool may_be_dead = in->known != NULL || in->batch->outcast_count > 0;
     while (local->next < local->packet->count && row < capacity) {
         const struct message *m = &local->packet->messages[local->next++];
+        if (UNLIKELY(may_be_dead) && TRY(cast_out(in, m, err)) == 1) {
+            continue;
+        }
         enum codec_row decoded = codec_decode(local->codec, m->value, columns, row, &local->arena);
         if (UNLIKELY(decoded != CODEC_ROW_OK) && TRY(judge(in, local, decoded, m, err)) == 0) {
             take_back_row(input, columns, row);
@@ -240,6 +325,18 @@ static const struct sql_scan_ops scan_ops = {
     .close_local = scan_close,
 };
 
+static struct sink_position position_of(const struct batch_input *in, size_t partition)
+{
+    const struct source_partition *part = &in->partitions[partition];
+    return (struct sink_position){
+        .stream = in->input->stream->name,
+        .topic = part->topic,
+        .topic_id = part->topic_id,
+        .partition = part->number,
+        .next_offset = in->end_offsets[partition],
+    };
+}
+
 /* ---- the job's side ---------------------------------------------------------------------- */
 
 struct batch *batch_new(const struct plan_query *query, struct source *const *sources,
@@ -249,9 +346,11 @@ struct batch *batch_new(const struct plan_query *query, struct source *const *so
     mutex_init(&batch->lock);
     batch->number = number;
     batch->version = -1;
+    batch->failure_reason = "sql";
     batch->oldest_record_us = INT64_MAX;
     batch->opened_us = clock_mono_us();
     batch->wall_us = clock_wall_us();
+    batch->replay_id = query->table->replay_id;
     batch->input_count = query->inputs.count;
     batch->inputs = arena_new_array(&batch->arena, struct batch_input, batch->input_count);
     for (size_t i = 0; i < batch->input_count; i++) {
@@ -276,6 +375,37 @@ struct batch *batch_new(const struct plan_query *query, struct source *const *so
     return batch;
 }
 
+void batch_take_dead_letters(struct batch *batch, const char *path, const struct dead_table *table,
+                             const struct batch_outcast *outcasts, size_t outcast_count)
+{
+    batch->letters = dead_letters_new(path);
+    for (size_t i = 0; i < batch->input_count; i++) {
+        struct batch_input *in = &batch->inputs[i];
+        for (size_t p = 0; p < in->partition_count; p++) {
+            struct sink_position position = position_of(in, p);
+            const struct dead_known *known = dead_table_known(table, &position);
+            if (known == NULL) {
+                continue;
+            }
+            if (in->known == NULL) {
+                in->known = (const struct dead_known **)arena_alloc(
+                    &batch->arena, in->partition_count * sizeof(*in->known));
+                memset(in->known, 0, in->partition_count * sizeof(*in->known));
+            }
+            in->known[p] = known;
+        }
+    }
+    struct batch_outcast *kept =
+        arena_new_array(&batch->arena, struct batch_outcast, outcast_count);
+    for (size_t i = 0; i < outcast_count; i++) {
+        kept[i] = outcasts[i];
+        kept[i].reason = arena_str(&batch->arena, outcasts[i].reason);
+        kept[i].message = arena_str(&batch->arena, outcasts[i].message);
+    }
+    batch->outcasts = kept;
+    batch->outcast_count = outcast_count;
+}
+
 void batch_free(struct batch *batch)
 {
     if (batch == NULL) {
@@ -291,6 +421,7 @@ void batch_free(struct batch *batch)
         }
         queue_free(in->packets);
     }
+    dead_letters_free(batch->letters);
     mem_free(batch->dir);
     mutex_done(&batch->lock);
     arena_done(&batch->arena);
@@ -395,13 +526,7 @@ size_t batch_positions(const struct batch *batch, struct sink_position *out, siz
             }
             assert(in->end_offsets[p] > in->start_offsets[p]);
             assert(count < cap);
-            out[count++] = (struct sink_position){
-                .stream = in->input->stream->name,
-                .topic = part->topic,
-                .topic_id = part->topic_id,
-                .partition = part->number,
-                .next_offset = in->end_offsets[p],
-            };
+            out[count++] = position_of(in, p);
         }
     }
     return count;

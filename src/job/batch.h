@@ -5,6 +5,8 @@
 #include "codec/codec.h"
 #include "connect/connector.h"
 #include "connect/delta_sink.h"
+#include "job/dead_letter.h"
+#include "job/dead_table.h"
 #include "plan/plan.h"
 #include "sql/sql.h"
 
@@ -26,6 +28,15 @@ struct batch_counts {
     atomic_llong bad_fields;
     atomic_llong bad_records;
     atomic_llong dropped; /* bad records left out (onBadRecord = drop) */
+    atomic_llong dead;    /* bad records that became dead letters, in this batch or before */
+};
+
+/* A message that the SQL fails on, found by bisecting; it is not decoded any more. */
+struct batch_outcast {
+    size_t input;
+    uint32_t partition;
+    int64_t offset;
+    struct str reason, message;
 };
 
 /* The first bad record of a batch, for the log. */
@@ -51,6 +62,7 @@ struct batch_input {
     int64_t single_offset;
     int64_t *start_offsets; /* by partition: where this batch begins and ends */
     int64_t *end_offsets;
+    const struct dead_known **known; /* by partition; NULL = none has known dead letters */
     int64_t *log_ends; /* last known ends of the logs, when it was sealed; -1 = unknown */
     size_t partition_count;
     struct batch_counts counts;
@@ -67,6 +79,11 @@ struct batch {
     atomic_bool sealed;   /* every message is in the queues */
     atomic_bool aborted;  /* the statement is to fail, or has failed */
     atomic_bool given_up; /* by the reader: the failure is not the batch's own */
+    /* Messages that do not become rows. */
+    struct dead_letters *letters; /* NULL = no stream sends any */
+    int64_t replay_id;            /* plan_table's */
+    size_t outcast_count;
+    const struct batch_outcast *outcasts;
     /* The error of a scan, which DuckDB would flatten to text. */
     struct mutex lock;
     struct err scan_err;      /* guarded by .lock */
@@ -76,15 +93,21 @@ struct batch {
     int64_t opened_us, sealed_us, encoded_us, uploaded_us, committed_us, copy_started_us;
     int64_t oldest_record_us; /* wall clock; INT64_MAX = none */
     int64_t newest_record_us;
-    int64_t wall_us; /* when it was opened */
+    int64_t wall_us;            /* when it was opened */
+    bool is_hopeless;           /* reading it again in pieces cannot help */
+    const char *failure_reason; /* of a statement that failed for a row's sake: "sql", "not_null" */
     /* what came out */
     char *dir;
     struct sql_copy_result copied;
+    struct sql_copy_result dead_copied;
     int64_t version;
 };
 
 struct batch *batch_new(const struct plan_query *query, struct source *const *sources,
                         int64_t number, uint64_t queue_bytes);
+/* Before the first push: gives the batch a place for dead letters, and what is one already. */
+void batch_take_dead_letters(struct batch *batch, const char *path, const struct dead_table *table,
+                             const struct batch_outcast *outcasts, size_t outcast_count);
 void batch_free(struct batch *batch); /* drops what is left in the queues; not the folder */
 
 /* Makes the statement that reads it fail, wakes it, and ends pushing. Any thread. */

@@ -48,6 +48,7 @@ static struct packet *packet_make(int64_t first, size_t count, int64_t bad)
 struct scene {
     struct arena arena;
     struct plan_stream stream;
+    struct plan_table table;
     struct plan_query query;
     struct source source;
     struct source *sources[1];
@@ -61,6 +62,7 @@ static void scene_open(struct scene *s, enum plan_bad_record on_bad)
     field.nullable = true;
     s->stream.row_type = type_struct(&s->arena, &field, 1);
     s->stream.on_bad_record = on_bad;
+    s->query.table = &s->table;
     struct plan_input *input = vec_push(&s->query.inputs);
     *input = (struct plan_input){
         .stream = &s->stream, .row_type = s->stream.row_type, .declared_count = 1};

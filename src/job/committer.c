@@ -5,7 +5,8 @@
  *  (1) The topics' identities are looked up after the batch's last fetch and
  *      before its commit: a topic that was deleted and made again under an
  *      assigned consumer gives no error and loses messages (design.md 2a).
- *  (2) Every file is durable before the commit that names it is sent.
+ *  (2) Every file is durable before the commit that names it is sent; dead letters are committed
+ *      before the rows of their batch (dead_table.c).
  *  (3) Group offsets are told after the commit, for lag tools only.
  *  (4) After a failure nothing more is committed: the next attempt starts from
  *      what the table says.
@@ -27,19 +28,24 @@ static int commit_batch(struct query *q, struct batch *batch, struct err *err)
     struct delta_sink *sink = q->parts.sink;
     TRY(verify_sources(q, batch, err));
     struct delta_add *adds = NULL;
-    TRY(delta_sink_upload(sink, batch->copied.files, batch->copied.file_count, &batch->arena, &adds,
-                          err));
-    batch->uploaded_us = clock_mono_us();
     size_t cap = 0;
     for (size_t i = 0; i < batch->input_count; i++) {
         cap += batch->inputs[i].partition_count;
     }
     struct sink_position *positions = arena_new_array(&batch->arena, struct sink_position, cap);
+    size_t position_count = batch_positions(batch, positions, cap);
+    TRY(delta_sink_upload(sink, batch->copied.files, batch->copied.file_count, &batch->arena, &adds,
+                          err));
+    batch->uploaded_us = clock_mono_us();
+    if (batch->letters != NULL) {
+        TRY(dead_table_commit(q->parts.dead, batch->letters, &batch->dead_copied, positions,
+                              position_count, err));
+    }
     struct sink_batch out = {
         .files = batch->copied.files,
         .file_count = batch->copied.file_count,
         .positions = positions,
-        .position_count = batch_positions(batch, positions, cap),
+        .position_count = position_count,
         .input_rows = batch_messages(batch),
         .output_rows = batch->copied.row_count,
     };

@@ -11,6 +11,9 @@
  */
 #include "job/query.h"
 
+#define BAD_RATIO_MESSAGES_MIN 100
+#define BAD_RATIO_MESSAGES_MAX 100000
+
 void query_let_go(struct query *q, struct batch *batch)
 {
     if (batch->dir != NULL) {
@@ -45,6 +48,43 @@ static int check_not_null(const struct query *q, const struct batch *batch, stru
     return 0;
 }
 
+/* A query that would swallow everything stops before it commits that. */
+static int check_bad_ratio(struct query *q, struct batch *batch, struct err *err)
+{
+    for (size_t i = 0; i < batch->input_count; i++) {
+        const struct batch_input *in = &batch->inputs[i];
+        struct query_seen *seen = &q->seen[i];
+        seen->messages += atomic_load(&in->counts.messages);
+        seen->bad += atomic_load(&in->counts.bad_records) + atomic_load(&in->counts.bad_fields);
+        double limit = in->input->stream->max_bad_ratio;
+        if (seen->messages >= BAD_RATIO_MESSAGES_MIN &&
+            (double)seen->bad > limit * (double)seen->messages) {
+            batch->is_hopeless = true;
+            return err_set(err, ERR_DATA,
+                           "%" PRId64 " of the last %" PRId64 " messages of stream \"%.*s\" are "
+                           "bad, more than maxBadRatio %g allows; nothing of this batch was "
+                           "written. Look at the pipeline, or raise maxBadRatio",
+                           seen->bad, seen->messages, STR_FMT(in->input->stream->name), limit);
+        }
+        if (seen->messages >= BAD_RATIO_MESSAGES_MAX) { /* what is long ago counts less */
+            seen->messages /= 2;
+            seen->bad /= 2;
+        }
+    }
+    return 0;
+}
+
+static int encode_letters(struct query *q, struct batch *batch, struct err *err)
+{
+    TRY(check_bad_ratio(q, batch, err));
+    if (batch->letters == NULL) {
+        return 0;
+    }
+    AUTO_FREE char *dir = mem_printf("%s/letters", batch->dir);
+    return dead_table_encode(q->parts.dead, batch->letters, dir, &batch->arena, &batch->dead_copied,
+                             err);
+}
+
 static int run_copy(struct query *q, struct batch *batch, struct err *err)
 {
     struct query_parts *p = &q->parts;
@@ -73,7 +113,12 @@ static int run_copy(struct query *q, struct batch *batch, struct err *err)
                        "written");
     }
     TRY(batch_check_taken(batch, err));
-    return check_not_null(q, batch, err);
+    rc = check_not_null(q, batch, err);
+    if (rc < 0) {
+        batch->failure_reason = "not_null";
+        return rc;
+    }
+    return encode_letters(q, batch, err);
 }
 
 /*
@@ -84,6 +129,9 @@ static int run_copy(struct query *q, struct batch *batch, struct err *err)
  */
 static bool can_retry(const struct batch *batch, const struct err *err)
 {
+    if (batch->is_hopeless) {
+        return false;
+    }
     if (batch->scan_failed) {
         return err->code == ERR_DATA;
     }
@@ -121,6 +169,9 @@ static void encode_failed(struct query *q, struct batch *batch, struct err *err)
     } else if (atomic_load(&batch->given_up) || err->code == ERR_CANCELED) {
         query_let_go(q, batch);
         return;
+    }
+    if (str_find_str(str_of(err->msg), STR(PLAN_NOT_NULL_TEXT)) >= 0) {
+        batch->failure_reason = "not_null";
     }
     if (can_retry(batch, err) && ask_for_retry(q, batch, err)) {
         return;

@@ -41,6 +41,29 @@ static double per_second(int64_t count, int64_t us)
     return us <= 0 ? 0.0 : (double)count * 1e6 / (double)us;
 }
 
+/* Spark's map of what else a source has to say: text to text. */
+static void print_metrics(struct json_writer *w, const struct batch_input *in)
+{
+    const struct {
+        const char *name;
+        long long count;
+    } metrics[] = {
+        {"badFields", atomic_load(&in->counts.bad_fields)},
+        {"badRecords", atomic_load(&in->counts.bad_records)},
+        {"deadLetters", atomic_load(&in->counts.dead)},
+        {"dropped", atomic_load(&in->counts.dropped)},
+    };
+    json_name(w, "metrics");
+    json_open_object(w);
+    for (size_t i = 0; i < ARRAY_COUNT(metrics); i++) {
+        char text[32];
+        snprintf(text, sizeof(text), "%lld", metrics[i].count);
+        json_name(w, metrics[i].name);
+        json_c(w, text);
+    }
+    json_close_object(w);
+}
+
 static void print_source(struct json_writer *w, const struct batch *batch,
                          const struct batch_input *in)
 {
@@ -58,6 +81,7 @@ static void print_source(struct json_writer *w, const struct batch *batch,
     json_i64(w, in->pushed_messages);
     json_name(w, "processedRowsPerSecond");
     json_double(w, per_second(in->pushed_messages, batch->committed_us - batch->opened_us), 1);
+    print_metrics(w, in);
     json_close_object(w);
 }
 
@@ -168,6 +192,7 @@ static void count_batch(struct query *q, const struct batch *batch, int64_t byte
     f->bad_records += sum_counts(batch, offsetof(struct batch_counts, bad_records));
     f->bad_fields += sum_counts(batch, offsetof(struct batch_counts, bad_fields));
     f->dropped += sum_counts(batch, offsetof(struct batch_counts, dropped));
+    f->dead += sum_counts(batch, offsetof(struct batch_counts, dead));
     f->files += (int64_t)batch->copied.file_count;
     f->bytes += bytes;
     f->version = batch->version;
@@ -186,13 +211,14 @@ static void log_fault(const struct batch *batch)
     }
     /* One line a batch: the first one met; the counts say how many there were. */
     const struct source_partition *part = fault->source;
-    log_line(LOG_WARN, "bad record", LOG_STR("topic", part->topic),
-             LOG_I("partition", part->number), LOG_I("offset", fault->offset),
-             LOG_S("reason", fault->fault.reason), LOG_S("error", fault->fault.message),
-             LOG_I("position", fault->fault.position),
-             LOG_I("bad_records", sum_counts(batch, offsetof(struct batch_counts, bad_records))),
-             LOG_I("bad_fields", sum_counts(batch, offsetof(struct batch_counts, bad_fields))),
-             LOG_I("dropped", sum_counts(batch, offsetof(struct batch_counts, dropped))), LOG_END);
+    log_line(
+        LOG_WARN, "bad record", LOG_STR("topic", part->topic), LOG_I("partition", part->number),
+        LOG_I("offset", fault->offset), LOG_S("reason", fault->fault.reason),
+        LOG_S("error", fault->fault.message), LOG_I("position", fault->fault.position),
+        LOG_I("bad_records", sum_counts(batch, offsetof(struct batch_counts, bad_records))),
+        LOG_I("bad_fields", sum_counts(batch, offsetof(struct batch_counts, bad_fields))),
+        LOG_I("dropped", sum_counts(batch, offsetof(struct batch_counts, dropped))),
+        LOG_I("dead_letters", sum_counts(batch, offsetof(struct batch_counts, dead))), LOG_END);
 }
 
 void query_report(struct query *q, struct batch *batch)

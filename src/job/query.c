@@ -45,6 +45,9 @@ void query_cancel(struct query *q)
     if (q->live_store != NULL) {
         store_cancel(q->live_store);
     }
+    if (q->live_dead_store != NULL) {
+        store_cancel(q->live_dead_store);
+    }
     cond_broadcast(&q->changed);
 }
 
@@ -145,10 +148,13 @@ static int open_sources(struct query *q, struct err *err)
     struct query_parts *p = &q->parts;
     size_t count = p->query->inputs.count;
     p->sources = arena_new_array(&p->arena, struct source *, count);
+    q->seen = arena_new_array(&p->arena, struct query_seen, count);
     const char *name = arena_strdup(&p->arena, q->table->query_name);
     for (size_t i = 0; i < count; i++) {
         const struct plan_stream *stream = p->query->inputs.items[i].stream;
         TRY(source_open(stream->source, &stream->settings, name, &q->cancel, &p->sources[i], err));
+        p->sources[i]->wants_headers = p->query->inputs.items[i].wants_headers ||
+                                       stream->on_bad_record == PLAN_BAD_DEAD_LETTER;
         query_set_state(q, JOB_WAITING, "connecting to the source");
         TRY(source_discover(p->sources[i], err));
     }
@@ -312,6 +318,45 @@ static void list_not_null(struct query *q, const struct delta_snapshot *snapshot
     p->partition_not_null = keys;
 }
 
+/* The first stream that sends dead letters says how to reach Kafka, should they go there. */
+static const struct plan_stream *dead_letter_stream(const struct query *q)
+{
+    vec_foreach (struct plan_input, input, &q->parts.query->inputs) {
+        if (input->stream->on_bad_record == PLAN_BAD_DEAD_LETTER) {
+            return input->stream;
+        }
+    }
+    return NULL;
+}
+
+static int open_dead_table(struct query *q, struct err *err)
+{
+    struct query_parts *p = &q->parts;
+    const struct plan_stream *stream = dead_letter_stream(q);
+    if (stream == NULL) {
+        return 0;
+    }
+    size_t count = 0;
+    struct sink_position *positions = query_positions(q, &p->arena, &count);
+    AUTO_FREE char *spool = mem_printf("%s/deadletters", p->spool);
+    query_set_state(q, JOB_WAITING, "opening the dead letter table");
+    struct store *store = NULL;
+    if (q->table->dead_letter_topic.len == 0) {
+        TRY(store_open(q->table->dead_letter_location, &q->table->store, &store, err));
+    }
+    {
+        MUTEX_GUARD(&q->lock);
+        q->live_dead_store = store;
+    }
+    int rc = dead_table_open(store, q->table, &stream->settings, q->run_id, p->service_db,
+                             &p->arena, spool, &q->cancel, positions, count, &p->dead, err);
+    if (rc < 0) {
+        MUTEX_GUARD(&q->lock);
+        q->live_dead_store = NULL; /* gone with it */
+    }
+    return rc;
+}
+
 static int open_table(struct query *q, struct store *store, struct err *err)
 {
     struct query_parts *p = &q->parts;
@@ -326,6 +371,7 @@ static int open_table(struct query *q, struct store *store, struct err *err)
         return rc;
     }
     TRY(begin(q, err));
+    TRY(open_dead_table(q, err));
     const struct delta_snapshot *snapshot = delta_sink_snapshot(p->sink);
     char ns[UUID_TEXT];
     snprintf(ns, sizeof(ns), "%.*s", STR_FMT(snapshot->metadata.id));
@@ -377,7 +423,9 @@ void query_close_parts(struct query *q)
         MUTEX_GUARD(&q->lock);
         q->live_conn = NULL;
         q->live_store = NULL;
+        q->live_dead_store = NULL;
     }
+    dead_table_close(p->dead);
     delta_sink_close(p->sink);
     for (size_t i = 0; p->sources != NULL && i < p->query->inputs.count; i++) {
         source_close(p->sources[i]);

@@ -26,24 +26,22 @@ enum query_trouble {
     TROUBLE_FATAL, /* .err says why; the attempt ends */
 };
 
-/* A message that the SQL cannot take; found by bisecting. */
-struct query_poison {
-    size_t input;
-    uint32_t partition;
-    int64_t offset;
-};
-
 /* Figures for people and programs; a copy is taken under the lock. */
 struct query_figures {
     enum job_state state;
     char reason[256]; /* for JOB_WAITING and JOB_FAILED */
-    int64_t input_rows, output_rows, bad_records, bad_fields, dropped;
+    int64_t input_rows, output_rows, bad_records, bad_fields, dropped, dead;
     int64_t batches, files, bytes;
     int64_t version;    /* of the table; -1 = none */
     int64_t lag;        /* messages behind the ends of the logs; -1 = unknown */
     int64_t latency_us; /* oldest record of the last batch to its commit; -1 = unknown */
     int64_t last_commit_mono_us;
     double input_rate; /* rows a second of the last batch */
+};
+
+/* Messages of one input of late, for maxBadRatio. */
+struct query_seen {
+    int64_t messages, bad;
 };
 
 /* What is outside of this process, or needs an end; made for each attempt. */
@@ -55,6 +53,7 @@ struct query_parts {
     struct plan_query *query;
     struct source **sources; /* one an input */
     struct delta_sink *sink; /* the committer's while it runs */
+    struct dead_table *dead; /* NULL = no stream sends dead letters; encoder and committer */
     char *spool;
     int spool_lock;
     char *copy_select;           /* with the table's spelling of names */
@@ -85,8 +84,10 @@ struct query {
     struct batch *reader_has;   /* handed over, but the reader is still filling it */
     int64_t handed, finished;   /* batches: to the encoder, out of the pipeline */
     struct sql_conn *live_conn; /* for cancel */
+    struct store *live_dead_store;
     struct store *live_store;
     struct query_figures figures;
+    struct query_seen *seen; /* by input; the encoder's, in the attempt's arena */
     bool ended;
     struct err end_err;
     int end_rc;
@@ -94,9 +95,10 @@ struct query {
     /* owned by the reader */
     int64_t batch_number;
     int64_t next_tick_us;
-    size_t message_limit;      /* 0 = none */
-    size_t message_limit_goal; /* no limit again beyond this */
-    VEC(struct query_poison) poisons;
+    size_t message_limit;              /* 0 = none */
+    size_t message_limit_goal;         /* no limit again beyond this */
+    VEC(struct batch_outcast) poisons; /* what the SQL fails on, found by bisecting */
+    struct arena poison_arena;
     int64_t txns_written_us;  /* mono, when all positions were last written */
     int64_t txn_retention_us; /* of the table; 0 = txn actions do not expire */
 };

@@ -110,10 +110,11 @@ static void advance_tick(struct query *q)
 
 static void apply_poisons(struct query *q, size_t input, struct packet *packet)
 {
-    vec_foreach (struct query_poison, poison, &q->poisons) {
+    vec_foreach (struct batch_outcast, poison, &q->poisons) {
         for (size_t i = 0; poison->input == input && i < packet->count; i++) {
             struct message *m = &packet->messages[i];
-            if (m->partition == poison->partition && m->offset == poison->offset) {
+            if (m->partition == poison->partition && m->offset == poison->offset &&
+                poison->reason.len == 0) {
                 m->value = STR_NULL;
             }
         }
@@ -242,6 +243,10 @@ static int fill_batch(struct query *q, struct err *err)
     struct filling f = {
         .batch = batch_new(q->parts.query, q->parts.sources, q->batch_number, QUEUE_BYTES)};
     f.batch->message_limit = q->message_limit;
+    if (q->parts.dead != NULL) {
+        AUTO_FREE char *path = mem_printf("%s/letters-%" PRId64, q->parts.spool, q->batch_number);
+        batch_take_dead_letters(f.batch, path, q->parts.dead, q->poisons.items, q->poisons.count);
+    }
     int rc = 0;
     bool placed = true;
     while (rc == 0 && placed && !is_broken(q, &f) && !is_cut(q, &f)) {
@@ -278,21 +283,22 @@ static int fill_batch(struct query *q, struct err *err)
 /* ---- a batch that failed ------------------------------------------------------------------- */
 
 /* The only message of a batch that failed alone. */
-static bool find_single(const struct batch *batch, struct query_poison *ret_poison)
+static bool find_single(const struct batch *batch, struct batch_outcast *ret_poison)
 {
     for (size_t i = 0; i < batch->input_count; i++) {
         const struct batch_input *in = &batch->inputs[i];
         if (in->pushed_messages != 1) {
             continue;
         }
-        *ret_poison = (struct query_poison){i, in->single_partition, in->single_offset};
+        *ret_poison = (struct batch_outcast){
+            .input = i, .partition = in->single_partition, .offset = in->single_offset};
         return true;
     }
     return false;
 }
 
 /* Past it for good: the pipeline is drained, so the sink is ours for the moment. */
-static int skip_message(struct query *q, const struct query_poison *poison, struct err *err)
+static int skip_message(struct query *q, const struct batch_outcast *poison, struct err *err)
 {
     struct source *source = q->parts.sources[poison->input];
     source->partitions.items[poison->partition].next_offset = poison->offset + 1;
@@ -305,38 +311,48 @@ static int skip_message(struct query *q, const struct query_poison *poison, stru
 static int judge_poison(struct query *q, const struct batch *batch, const struct err *cause,
                         struct err *err)
 {
+    static const char *const actions[] = {[PLAN_BAD_NULL] = "null",
+                                          [PLAN_BAD_DROP] = "drop",
+                                          [PLAN_BAD_FAIL] = "fail",
+                                          [PLAN_BAD_DEAD_LETTER] = "deadletter"};
     if (batch->scan_failed) {
         *err = *cause; /* refused by onBadRecord = fail; it says which and why */
         return err->code;
     }
-    struct query_poison poison;
+    struct batch_outcast poison;
     bool found = find_single(batch, &poison);
     assert(found);
     const struct batch_input *in = &batch->inputs[poison.input];
     const struct source_partition *part = &in->partitions[poison.partition];
     bool again = false;
-    vec_foreach (struct query_poison, p, &q->poisons) {
+    vec_foreach (struct batch_outcast, p, &q->poisons) {
         again = again || (p->input == poison.input && p->partition == poison.partition &&
                           p->offset == poison.offset);
     }
-    if (in->input->stream->on_bad_record == PLAN_BAD_FAIL || again) {
+    enum plan_bad_record mode = in->input->stream->on_bad_record;
+    if (mode == PLAN_BAD_FAIL || again) {
         return err_set(err, ERR_DATA, "topic \"%.*s\" partition %d offset %" PRId64 ": %s%s",
                        STR_FMT(part->topic), part->number, poison.offset, cause->msg,
                        again ? " (also as a row of NULLs)" : "");
     }
     log_line(LOG_WARN, "bad record", LOG_STR("topic", part->topic),
              LOG_I("partition", part->number), LOG_I("offset", poison.offset),
-             LOG_S("reason", "sql"), LOG_S("error", cause->msg),
-             LOG_S("action", in->input->stream->on_bad_record == PLAN_BAD_DROP ? "drop" : "null"),
-             LOG_END);
-    if (in->input->stream->on_bad_record == PLAN_BAD_DROP) {
+             LOG_S("reason", batch->failure_reason), LOG_S("error", cause->msg),
+             LOG_S("action", actions[mode]), LOG_END);
+    if (mode == PLAN_BAD_DEAD_LETTER) {
+        poison.reason = str_of(batch->failure_reason);
+        poison.message = arena_str(&q->poison_arena, str_of(cause->msg));
+        *vec_push(&q->poisons) = poison;
+        return 0; /* counted when it becomes a letter */
+    }
+    if (mode == PLAN_BAD_DROP) {
         TRY(skip_message(q, &poison, err));
     } else {
         *vec_push(&q->poisons) = poison;
     }
     MUTEX_GUARD(&q->lock);
     q->figures.bad_records++;
-    q->figures.dropped += in->input->stream->on_bad_record == PLAN_BAD_DROP;
+    q->figures.dropped += mode == PLAN_BAD_DROP;
     return 0;
 }
 
@@ -416,6 +432,7 @@ static void relax_limit(struct query *q)
         q->message_limit = 0;
         q->message_limit_goal = 0;
         vec_done(&q->poisons);
+        arena_reset(&q->poison_arena);
     }
 }
 

@@ -78,6 +78,7 @@ static int attempt(struct query *q, struct err *err)
     q->message_limit = 0;
     q->message_limit_goal = 0;
     vec_done(&q->poisons);
+    arena_reset(&q->poison_arena);
     rand_uuid(q->run_id);
     int rc = query_open_parts(q, err);
     if (rc >= 0) {
@@ -178,6 +179,7 @@ static void query_init(struct query *q, const struct plan *plan, const struct pl
 static void query_done(struct query *q)
 {
     vec_done(&q->poisons);
+    arena_done(&q->poison_arena);
     cond_done(&q->changed);
     mutex_done(&q->lock);
     stop_done(&q->cancel);

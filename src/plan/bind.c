@@ -149,6 +149,7 @@ static int register_inputs(struct plan_binder *b)
         for (unsigned m = 0; m < PLAN_META_COUNT; m++) {
             input->meta[m] = (enum plan_meta)m;
         }
+        input->wants_headers = b->meta_used[PLAN_META_HEADERS];
         char *name = arena_printf(&b->query->arena, "%s%zu", SQL_SOURCE_PREFIX, i);
         TRY(sql_register_source(b->conn, name, input->row_type, &input->source, b->err));
     }

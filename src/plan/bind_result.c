@@ -215,7 +215,7 @@ static void add_expression(const struct plan_binder *b, const struct type *resul
     }
     if (!field->nullable) {
         AUTO_BUF struct buf text = {0};
-        buf_printf(&text, "NULL in column \"%.*s\" of table \"%.*s\", which is NOT NULL",
+        buf_printf(&text, "NULL in column \"%.*s\" of table \"%.*s\"" PLAN_NOT_NULL_TEXT,
                    STR_FMT(field->name), STR_FMT(b->table->name));
         buf_add_c(out, ", error(");
         sql_quote_text(out, buf_str(&text));

@@ -17,9 +17,13 @@
 
 const struct option plan_stream_options[] = {
     {"value.format", OPTION_ENUM, "json", "json", "What the value of a message is."},
-    {"onBadRecord", OPTION_ENUM, "null", "null|drop|fail",
-     "What becomes of a message that cannot be decoded: a row of NULLs, nothing, or the end of "
-     "the query. A bad field is NULL either way, but fails with fail."},
+    {"onBadRecord", OPTION_ENUM, "null", "null|drop|fail|deadletter",
+     "What becomes of a message that cannot be decoded, or that the SQL fails on: a row of NULLs, "
+     "nothing, the end of the query, or a dead letter. A bad field alone is NULL with null; the "
+     "others treat its message as bad, unless a _rescued_data column takes the field."},
+    {"maxBadRatio", OPTION_STRING, "1", NULL,
+     "The query stops when more than this part of the messages is bad (0 to 1; looked at from 100 "
+     "messages on), so that it does not swallow everything."},
     {"mode", OPTION_ENUM, NULL, "PERMISSIVE|DROPMALFORMED|FAILFAST",
      "The same in Spark's words: null, drop, fail."},
     {"timestampUnit", OPTION_ENUM, "seconds", "seconds|millis|micros|nanos",
@@ -50,6 +54,13 @@ const struct option plan_table_options[] = {
     {"targetFileSize", OPTION_BYTES, "128 MiB", NULL, "A file is closed beyond this size."},
     {"rowGroupRows", OPTION_INT, "61440", NULL,
      "Rows of a Parquet row group; fewer take less memory."},
+    {"deadLetterPath", OPTION_STRING, NULL, NULL,
+     "The Delta table for dead letters (onBadRecord = deadletter); the table's location with "
+     "_deadletters behind it unless given."},
+    {"deadLetterTopic", OPTION_STRING, NULL, NULL,
+     "A Kafka topic for dead letters instead, at least once: a crash may send some again."},
+    {"deadLetterMaxValueBytes", OPTION_BYTES, "1 MiB", NULL,
+     "A dead letter's value is cut there; its SHA-256 is kept."},
     {"s3.endpoint", OPTION_STRING, NULL, NULL, "URL of the S3 service, http://127.0.0.1:9000."},
     {"s3.endpoint.region", OPTION_STRING, NULL, NULL, "Its region, us-east-1 unless given."},
     {"s3.access.key", OPTION_SECRET, NULL, NULL, "Access key."},
@@ -121,6 +132,13 @@ int plan_option_apply_stream(const struct plan *plan, struct plan_stream *stream
         .allow_nan = settings_bool(settings, plan_stream_options, "allowNonNumericNumbers"),
     };
     TRY(apply_bad_record(plan, stream, err));
+    struct str ratio = settings_str(settings, plan_stream_options, "maxBadRatio");
+    if (!str_to_double(ratio, &stream->max_bad_ratio) ||
+        !(stream->max_bad_ratio >= 0 && stream->max_bad_ratio <= 1)) {
+        return plan_complain(err, plan->file,
+                             place_of(settings_find(settings, "maxBadRatio"), stream->place),
+                             "maxBadRatio is a number from 0 to 1, met \"%.*s\"", STR_FMT(ratio));
+    }
     int64_t max = settings_int(settings, plan_stream_options, "maxOffsetsPerTrigger", 0);
     const struct setting *given = settings_find(settings, "maxOffsetsPerTrigger");
     if (given != NULL && max < 1) {
@@ -205,6 +223,35 @@ static int apply_sizes(const struct plan *plan, struct plan_table *table, struct
     return 0;
 }
 
+static int apply_dead_letters(struct plan *plan, struct plan_table *table, struct err *err)
+{
+    const struct settings *settings = &table->settings;
+    const struct setting *path = settings_find(settings, "deadLetterPath");
+    const struct setting *topic = settings_find(settings, "deadLetterTopic");
+    if (path != NULL && topic != NULL) {
+        return plan_complain(err, plan->file, place_of(topic, table->place),
+                             "deadLetterPath and deadLetterTopic exclude each other");
+    }
+    if (path != NULL && str_trim(path->value).len == 0) {
+        return plan_complain(err, plan->file, place_of(path, table->place),
+                             "deadLetterPath is empty");
+    }
+    table->dead_letter_value_bytes =
+        settings_bytes(settings, plan_table_options, "deadLetterMaxValueBytes", 1 << 20);
+    table->dead_letter_topic = topic == NULL ? STR("") : str_trim(topic->value);
+    if (path != NULL) {
+        table->dead_letter_location = path->value;
+        return 0;
+    }
+    struct str base = str_trim(table->location);
+    while (base.len > 1 && base.ptr[base.len - 1] == '/') {
+        base.len--;
+    }
+    table->dead_letter_location =
+        str_of(arena_printf(&plan->arena, "%.*s_deadletters", STR_FMT(base)));
+    return 0;
+}
+
 int plan_option_apply_table(struct plan *plan, struct plan_table *table, struct err *err)
 {
     const struct option *const tables[] = {plan_table_options, NULL};
@@ -212,6 +259,7 @@ int plan_option_apply_table(struct plan *plan, struct plan_table *table, struct 
     TRY(check(plan, settings, tables, "streaming table", err));
     TRY(apply_trigger(plan, table, err));
     TRY(apply_sizes(plan, table, err));
+    TRY(apply_dead_letters(plan, table, err));
     apply_store(table);
     table->merge_schema = settings_bool(settings, plan_table_options, "mergeSchema");
     table->second_query = settings_bool(settings, plan_table_options, "allowSecondQuery");

@@ -19,8 +19,21 @@
 #define TEXT_BYTES_MAX ((size_t)16 << 20)
 
 const char *const plan_meta_names[PLAN_META_COUNT + 1] = {
-    "_key", "_value", "_topic", "_partition", "_offset", "_timestamp", NULL,
+    "_key", "_value", "_topic", "_partition", "_offset", "_timestamp", "_headers", NULL,
 };
+
+static const struct type string_type = {.kind = TYPE_STRING};
+static const struct type binary_type = {.kind = TYPE_BINARY};
+static const struct type_field header_fields[] = {
+    {.name = {.ptr = "key", .len = 3}, .type = &string_type, .nullable = true},
+    {.name = {.ptr = "value", .len = 5}, .type = &binary_type, .nullable = true},
+};
+static const struct type header_type = {
+    .kind = TYPE_STRUCT, .field_count = ARRAY_COUNT(header_fields), .fields = header_fields};
+static const struct type_field headers_element[] = {
+    {.name = {.ptr = "element", .len = 7}, .type = &header_type, .nullable = true}};
+static const struct type headers_type = {
+    .kind = TYPE_ARRAY, .field_count = 1, .fields = headers_element};
 
 const struct type *plan_meta_type(enum plan_meta meta)
 {
@@ -30,6 +43,9 @@ const struct type *plan_meta_type(enum plan_meta meta)
         [PLAN_META_OFFSET] = TYPE_BIGINT, [PLAN_META_TIMESTAMP] = TYPE_TIMESTAMP,
     };
     assert((unsigned)meta < PLAN_META_COUNT);
+    if (meta == PLAN_META_HEADERS) {
+        return &headers_type;
+    }
     return type_simple(kinds[meta]);
 }
 

@@ -33,7 +33,7 @@ struct plan_marks {
     size_t count;
 };
 
-enum plan_bad_record { PLAN_BAD_NULL, PLAN_BAD_DROP, PLAN_BAD_FAIL };
+enum plan_bad_record { PLAN_BAD_NULL, PLAN_BAD_DROP, PLAN_BAD_FAIL, PLAN_BAD_DEAD_LETTER };
 
 struct plan_stream {
     struct str name;
@@ -45,6 +45,7 @@ struct plan_stream {
     struct str format;        /* 'value.format' */
     struct codec_options codec;
     enum plan_bad_record on_bad_record;
+    double max_bad_ratio;             /* of bad messages, beyond which the query stops; 1 = never */
     uint64_t max_offsets_per_trigger; /* 0 = no limit */
 };
 
@@ -82,6 +83,11 @@ struct plan_table {
     struct str compression;
     struct store_options store;
     uint64_t file_bytes, row_group_rows;
+    /* Where dead letters go, when a stream has PLAN_BAD_DEAD_LETTER. */
+    struct str dead_letter_location; /* a Delta table; its default is beside the table */
+    struct str dead_letter_topic;    /* "" = to the table */
+    uint64_t dead_letter_value_bytes;
+    int64_t replay_id; /* this is not the query itself but a replay of its dead letters; 0 = no */
 };
 
 struct plan {
@@ -112,11 +118,13 @@ enum plan_meta {
     PLAN_META_TOPIC,
     PLAN_META_PARTITION,
     PLAN_META_OFFSET,
-    PLAN_META_TIMESTAMP
+    PLAN_META_TIMESTAMP,
+    PLAN_META_HEADERS
 };
-#define PLAN_META_COUNT 6
+#define PLAN_META_COUNT 7
 extern const char *const plan_meta_names[PLAN_META_COUNT + 1]; /* "_key", …, NULL */
-/* key BINARY, value BINARY, topic STRING, partition INTEGER, offset BIGINT, timestamp TIMESTAMP */
+/* key BINARY, value BINARY, topic STRING, partition INTEGER, offset BIGINT, timestamp TIMESTAMP,
+ * headers ARRAY<STRUCT<key: STRING, value: BINARY>> as Spark's includeHeaders has them. */
 const struct type *plan_meta_type(enum plan_meta meta);
 
 /*
@@ -130,6 +138,7 @@ struct plan_input {
     size_t declared_count;       /* the first ones */
     size_t meta_count;
     enum plan_meta meta[PLAN_META_COUNT]; /* of columns declared_count… */
+    bool wants_headers;                   /* _headers is named */
     struct sql_source *source;            /* registered with the connection */
 };
 
@@ -144,6 +153,9 @@ struct plan_query {
     const struct str *partition_columns; /* the table's, spelled as in row_type */
     struct arena arena;
 };
+
+/* In the error that a row with NULL in a declared NOT NULL column raises. */
+#define PLAN_NOT_NULL_TEXT ", which is NOT NULL"
 
 /* The function that the job registers for partition keys; copy_select calls it. */
 #define PLAN_PARTITION_FUNCTION "sluice_partition_key"

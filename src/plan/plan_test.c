@@ -59,7 +59,8 @@ static void a_scan_has_the_meta_columns_behind_the_declared_ones(void **state)
     assert_type(plan->streams.items[0].row_type, "STRUCT<a: INT>");
     assert_type(plan->streams.items[0].scan_type,
                 "STRUCT<a: INT, _key: BINARY, _value: BINARY, _topic: STRING, _partition: INT, "
-                "_offset: BIGINT, _timestamp: TIMESTAMP>");
+                "_offset: BIGINT, _timestamp: TIMESTAMP, "
+                "_headers: ARRAY<STRUCT<key: STRING, value: BINARY>>>");
 }
 
 static void variables_are_replaced_everywhere_but_in_comments(void **state)

@@ -10,6 +10,7 @@ A file is a description (# lines) and sections:
     pipeline            SQL; ${INPUT} is the folder of the inputs, ${TABLE} the table's location;
                         ${LIMIT} stands inside the OPTIONS of a stream, after the last option
     expect              the table's rows as JSON lines, in any order
+    expect dead         the dead letter table's rows: value, reason, and what follows from them
     expect error REGEX  `sluice run` fails and its message matches
     check error REGEX   `sluice check` fails and its message matches
 
@@ -30,6 +31,7 @@ import tempfile
 KILL_POINTS = [
     "before_start_commit", "after_start_commit", "before_upload:2", "during_upload:2",
     "after_upload:1", "before_commit:2", "after_commit:1", "after_commit:2",
+    "before_dead_commit:1", "after_dead_commit:1", "after_dead_commit:2", "after_dead_commit:1",
 ]
 RUN_SECONDS = 120
 
@@ -37,14 +39,14 @@ RUN_SECONDS = 120
 class Scenario:
     def __init__(self, path):
         self.path = path
-        self.inputs, self.pipeline, self.rows = {}, "", None
+        self.inputs, self.pipeline, self.rows, self.dead = {}, "", None, None
         self.run_error = self.check_error = None
         self.parse(path.read_text(encoding="utf-8"))
 
     def parse(self, text):
         section, body = None, []
         for line in text.splitlines() + ["end"]:
-            if re.match(r"(input \w+|pipeline|expect|expect error .+|check error .+|end)$", line):
+            if re.match(r"(input \w+|pipeline|expect|expect dead|expect error .+|check error .+|end)$", line):
                 self.take(section, body)
                 section, body = line, []
             elif section or not line.startswith("#"):
@@ -62,6 +64,8 @@ class Scenario:
             self.pipeline = text
         elif section == "expect":
             self.rows = [json.loads(line) for line in body if line.strip()]
+        elif section == "expect dead":
+            self.dead = [json.loads(line) for line in body if line.strip()]
         elif section.startswith("expect error "):
             self.run_error = section[len("expect error "):]
         elif section.startswith("check error "):
@@ -97,8 +101,14 @@ class Bench:
         return self.command("run", str(self.file), "--available-now", **how)
 
     def rows(self):
-        done = self.command("query", f"SELECT * FROM delta_scan('{self.table}')", "--format",
-                            "json")
+        return self.query(f"SELECT * FROM delta_scan('{self.table}')")
+
+    def dead(self):
+        return self.query("SELECT decode(value) AS value, reason FROM "
+                          f"delta_scan('{self.table}_deadletters')")
+
+    def query(self, text):
+        done = self.command("query", text, "--format", "json")
         if done.returncode != 0:
             return f"sluice query: {done.stderr}"
         return [json.loads(line) for line in done.stdout.splitlines() if line.strip()]
@@ -115,11 +125,17 @@ def expect_rows(bench, done):
         return None
     if done.returncode != 0:
         return f"exit code {done.returncode}: {done.stderr}"
-    got = bench.rows()
+    complaint = compare(scenario.rows, bench.rows())
+    if complaint is None and scenario.dead is not None:
+        complaint = compare(scenario.dead, bench.dead())
+    return complaint
+
+
+def compare(wanted, got):
     if isinstance(got, str):
         return got
-    missing = canonical(scenario.rows) - canonical(got)
-    extra = canonical(got) - canonical(scenario.rows)
+    missing = canonical(wanted) - canonical(got)
+    extra = canonical(got) - canonical(wanted)
     if missing or extra:
         return f"missing: {dict(missing)}\nnot expected: {dict(extra)}"
     return None
