@@ -7,6 +7,7 @@
 #include "codec/codec.h"
 
 #include "base/base.h"
+#include "codec/framed.h"
 #include "codec/json.h"
 
 struct format {
@@ -58,8 +59,13 @@ int codec_open(struct str format, const struct type *row_type, const struct code
                struct codec **ret_codec, struct err *err)
 {
     const struct format *found = find_format(format);
-    return found != NULL ? found->open(row_type, options, ret_codec, err)
-                         : unknown_format(format, err);
+    if (found == NULL) {
+        return unknown_format(format, err);
+    }
+    if (options->registry != NULL) {
+        return codec_framed_open(format, row_type, options, codec_open, ret_codec, err);
+    }
+    return found->open(row_type, options, ret_codec, err);
 }
 
 int codec_describe(struct str format, const struct codec_options *options, struct arena *arena,
@@ -68,6 +74,9 @@ int codec_describe(struct str format, const struct codec_options *options, struc
     const struct format *found = find_format(format);
     if (found == NULL) {
         return unknown_format(format, err);
+    }
+    if (options->registry != NULL) {
+        return codec_framed_describe(format, options, codec_describe, arena, ret_row_type, err);
     }
     if (found->describe == NULL) {
         return err_set(err, ERR_CONFIG, "format \"%s\" has no schema of its own", found->name);

@@ -81,7 +81,11 @@ struct codec_options {
     struct str csv_escape;    /* one character; empty = "\\" */
     struct str csv_null;      /* text that is NULL; Spark's nullValue, empty = "" */
 
-    struct codec_registry *registry; /* Confluent's wire format; NULL = bare messages. Shared. */
+    /* Messages in Confluent's wire format, their schemas from here; NULL = bare messages. Shared.
+     */
+    struct codec_registry *registry;
+    struct str subject;       /* codec_describe: whose schema; registry.h, codec_registry_subject */
+    uint32_t subject_version; /* 0 = the latest */
 };
 
 /*

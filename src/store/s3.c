@@ -16,7 +16,6 @@
 #include "store/s3.h"
 
 #include "store/key.h"
-#include "store/s3_attempt.h"
 #include "store/s3_http.h"
 #include "store/s3_list.h"
 #include "store/s3_multipart.h"
@@ -208,13 +207,13 @@ static void s3_cancel(struct store *store)
 {
     struct store_s3 *s = store_s3_of(store);
     stop_set(&s->stop);
-    store_s3_attempt_wake(s);
+    store_http_pool_wake(&s->pool);
 }
 
 static void s3_close(struct store *store)
 {
     struct store_s3 *s = store_s3_of(store);
-    store_s3_attempt_done(s);
+    store_http_pool_done(&s->pool);
     store_s3_config_done(&s->config);
     mutex_done(&s->lock);
     stop_done(&s->stop);
@@ -238,7 +237,7 @@ static const struct store_ops s3_ops = {
 int store_s3_open(struct str location, const struct store_options *options,
                   struct store **ret_store, struct err *err)
 {
-    TRY(store_s3_attempt_init(err));
+    TRY(store_http_pool_check(err));
     struct store_s3_config config;
     TRY(store_s3_config_init(location, options, &config, err));
     struct store_s3 *s = mem_new(struct store_s3);
@@ -246,6 +245,7 @@ int store_s3_open(struct str location, const struct store_options *options,
     s->magic = STORE_S3_MAGIC;
     s->config = config;
     stop_init(&s->stop);
+    store_http_pool_init(&s->pool);
     mutex_init(&s->lock);
     uint64_t seed;
     rand_bytes(&seed, sizeof(seed));

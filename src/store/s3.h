@@ -2,6 +2,7 @@
 #ifndef STORE_S3_H
 #define STORE_S3_H
 
+#include "store/http_pool.h"
 #include "store/s3_config.h"
 #include "store/store.h"
 
@@ -10,8 +11,6 @@
  *
  * One struct for all threads; each request borrows a connection from a pool.
  */
-struct store_s3_handle; /* s3_http.c: a libcurl handle with its connections */
-
 #define STORE_S3_MAGIC 0x53335331u
 
 struct store_s3 {
@@ -19,13 +18,13 @@ struct store_s3 {
     uint32_t magic;
     struct store_s3_config config; /* fixed, but .credentials and .region: guarded by .lock */
     struct stop stop;              /* set by cancel */
+    struct store_http_pool pool;
     struct mutex lock;
     /* guarded by .lock */
     int64_t clock_offset_us; /* the server's clock less ours */
     int64_t pause_until_us;  /* the server asked for less: no request begins before (monotonic) */
     bool bucket_seen;        /* some answer has shown that the bucket is there */
     struct rng rng;
-    VEC(struct store_s3_handle *) handles;
 };
 
 int store_s3_open(struct str location, const struct store_options *options,

@@ -12,98 +12,17 @@
  *      kept without that risk.  It also tells exactly whether a request left.
  *  (3) A cancel or the deadline ends an exchange wherever it is.
  *
- * A handle of the pool is a libcurl multi handle, which owns connections, and
- * one easy handle; whoever took it is its only user.  Trying again is s3_http.c.
+ * Connections are http_pool.c, trying again is s3_http.c.
  */
 #include "store/s3_attempt.h"
 
 #include <curl/curl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #define SECOND_US       ((int64_t)1000000)
 #define IDLE_MAX_S      20L /* a connection idle for longer is not used again */
 #define IDLE_MAX_ONCE_S 10L
-
-struct store_s3_handle {
-    CURL *easy;
-    CURLM *multi; /* owns the connections */
-    bool busy;    /* guarded by the store's lock */
-};
-
-static void slist_done(struct curl_slist **list)
-{
-    curl_slist_free_all(*list);
-}
-
-#define AUTO_SLIST AUTO(slist_done)
-
-/* ---- the pool ---- */
-
-static void global_init(void)
-{
-    curl_global_init(CURL_GLOBAL_DEFAULT);
-}
-
-int store_s3_attempt_init(struct err *err)
-{
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, global_init);
-    const curl_version_info_data *version = curl_version_info(CURLVERSION_NOW);
-    if (version == NULL || version->version_num < 0x075500) {
-        return err_set(err, ERR_CONFIG, "libcurl 7.85 or newer is needed");
-    }
-    return 0;
-}
-
-static struct store_s3_handle *handle_take(struct store_s3 *s)
-{
-    MUTEX_GUARD(&s->lock);
-    for (size_t i = s->handles.count; i > 0; i--) {
-        struct store_s3_handle *h = s->handles.items[i - 1];
-        if (!h->busy) {
-            h->busy = true;
-            return h;
-        }
-    }
-    struct store_s3_handle *h = mem_new(struct store_s3_handle);
-    h->easy = curl_easy_init();
-    h->multi = curl_multi_init();
-    assert(h->easy != NULL);
-    assert(h->multi != NULL);
-    curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS, 2L);
-    h->busy = true;
-    *vec_push(&s->handles) = h;
-    return h;
-}
-
-static void handle_give(struct store_s3 *s, struct store_s3_handle *h)
-{
-    MUTEX_GUARD(&s->lock);
-    assert(h->busy);
-    h->busy = false;
-}
-
-void store_s3_attempt_wake(struct store_s3 *s)
-{
-    MUTEX_GUARD(&s->lock);
-    for (size_t i = 0; i < s->handles.count; i++) {
-        curl_multi_wakeup(s->handles.items[i]->multi);
-    }
-}
-
-void store_s3_attempt_done(struct store_s3 *s)
-{
-    for (size_t i = 0; i < s->handles.count; i++) {
-        struct store_s3_handle *h = s->handles.items[i];
-        assert(!h->busy);
-        curl_easy_cleanup(h->easy);
-        curl_multi_cleanup(h->multi);
-        mem_free(h);
-    }
-    vec_done(&s->handles);
-}
 
 /* ---- libcurl's callbacks ---- */
 
@@ -221,13 +140,6 @@ static void gather_headers(const struct store_s3_request *r, const struct store_
     }
 }
 
-static void slist_add(struct curl_slist **list, const char *line)
-{
-    struct curl_slist *longer = curl_slist_append(*list, line);
-    assert(longer != NULL);
-    *list = longer;
-}
-
 /* Makes the URL and the signed headers, with the store's present clock, region and keys. */
 static void sign(struct store_s3 *s, const struct store_s3_request *r,
                  const struct store_s3_target *w, struct buf *url, struct curl_slist **list)
@@ -271,14 +183,15 @@ static void sign(struct store_s3 *s, const struct store_s3_request *r,
     };
     buf_add_c(&authorization, "Authorization: ");
     store_sigv4_sign(&key, &request, date, &authorization);
-    slist_add(list, authorization.ptr);
+    store_http_pool_slist_add(list, authorization.ptr);
     for (size_t i = 0; i < headers.count; i++) {
         AUTO_BUF struct buf line = {0};
         buf_printf(&line, "%.*s: %.*s", STR_FMT(headers.pairs[i].name),
                    STR_FMT(headers.pairs[i].value));
-        slist_add(list, line.ptr);
+        store_http_pool_slist_add(list, line.ptr);
     }
-    slist_add(list, "Expect:"); /* a 100 Continue would hold a server's lock for a round trip */
+    store_http_pool_slist_add(
+        list, "Expect:"); /* a 100 Continue would hold a server's lock for a round trip */
 }
 
 static void set_body(CURL *easy, struct store_s3_attempt *t)
@@ -304,30 +217,12 @@ static void set_body(CURL *easy, struct store_s3_attempt *t)
     }
 }
 
-static long clamp_ms(int64_t us, int64_t min_us, int64_t max_us)
-{
-    int64_t clamped = us < min_us ? min_us : us > max_us ? max_us : us;
-    return (long)(clamped / 1000);
-}
-
 static void set_options(CURL *easy, struct store_s3_attempt *t, const struct store_s3_config *c,
                         const char *url, struct curl_slist *headers, int64_t deadline_len_us)
 {
     const struct store_s3_request *r = t->request;
-    curl_easy_reset(easy);
-    curl_easy_setopt(easy, CURLOPT_URL, url);
-    curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
-    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-    curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+    store_http_pool_begin(easy, url, headers, t->error, r->once ? IDLE_MAX_ONCE_S : IDLE_MAX_S);
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 256L << 10);
-    curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, r->once ? IDLE_MAX_ONCE_S : IDLE_MAX_S);
-    curl_easy_setopt(easy, CURLOPT_USERAGENT, "sluice/" SLUICE_VERSION);
-    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
-    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, t->error);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, t);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
@@ -335,10 +230,11 @@ static void set_options(CURL *easy, struct store_s3_attempt *t, const struct sto
     curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_request);
     curl_easy_setopt(easy, CURLOPT_PREREQDATA, t);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
-                     clamp_ms(deadline_len_us / 4, SECOND_US / 4, 10 * SECOND_US));
+                     store_http_pool_clamp_ms(deadline_len_us / 4, SECOND_US / 4, 10 * SECOND_US));
     if (!r->once && !r->no_stall_limit) {
         /* A stalled connection leaves time for another attempt; see rule (3) for slow ones. */
-        long stall_s = clamp_ms(deadline_len_us / 4, SECOND_US, 30 * SECOND_US) / 1000;
+        long stall_s =
+            store_http_pool_clamp_ms(deadline_len_us / 4, SECOND_US, 30 * SECOND_US) / 1000;
         curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 64L);
         curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, stall_s);
     }
@@ -353,51 +249,17 @@ bool store_s3_attempt_is_canceled(struct store_s3 *s, const struct store_s3_requ
     return !r->despite_cancel && stop_is_set(&s->stop);
 }
 
-/* Runs the transfer until it ends, the deadline passes or the store is canceled. */
-static void perform(struct store_s3 *s, struct store_s3_handle *h, struct store_s3_attempt *t,
-                    int64_t deadline_us)
-{
-    t->result = CURLE_OPERATION_TIMEDOUT;
-    CURLMcode mc = curl_multi_add_handle(h->multi, h->easy);
-    assert(mc == CURLM_OK);
-    for (;;) {
-        int running = 0;
-        mc = curl_multi_perform(h->multi, &running);
-        assert(mc == CURLM_OK);
-        if (running == 0) {
-            int left;
-            CURLMsg *message;
-            while ((message = curl_multi_info_read(h->multi, &left)) != NULL) {
-                if (message->msg == CURLMSG_DONE) {
-                    t->result = message->data.result;
-                }
-            }
-            break;
-        }
-        int64_t left_us = deadline_us - clock_mono_us();
-        if (store_s3_attempt_is_canceled(s, t->request)) {
-            t->result = CURLE_ABORTED_BY_CALLBACK;
-            break;
-        }
-        if (left_us <= 0) {
-            break;
-        }
-        curl_multi_poll(h->multi, NULL, 0, (int)clamp_ms(left_us, 1000, SECOND_US), NULL);
-    }
-    curl_multi_remove_handle(h->multi, h->easy);
-}
-
 void store_s3_attempt_run(struct store_s3 *s, struct store_s3_attempt *t,
                           const struct store_s3_target *w, int64_t span_us, int64_t deadline_us)
 {
-    struct store_s3_handle *h = handle_take(s);
+    struct store_http_handle *h = store_http_pool_take(&s->pool);
     AUTO_BUF struct buf url = {0};
     AUTO_SLIST struct curl_slist *headers = NULL;
     sign(s, t->request, w, &url, &headers);
     t->easy = h->easy;
     store_s3_answer_reset(t->answer);
     set_options(h->easy, t, &s->config, url.ptr, headers, span_us);
-    perform(s, h, t, deadline_us);
-    curl_easy_reset(h->easy); /* it points to this frame */
-    handle_give(s, h);
+    struct stop *stop = t->request->despite_cancel ? NULL : &s->stop;
+    t->result = store_http_pool_perform(h, deadline_us, SECOND_US, stop);
+    store_http_pool_give(&s->pool, h);
 }

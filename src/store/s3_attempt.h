@@ -41,8 +41,4 @@ void store_s3_attempt_run(struct store_s3 *s, struct store_s3_attempt *t,
                           const struct store_s3_target *w, int64_t span_us, int64_t deadline_us);
 bool store_s3_attempt_is_canceled(struct store_s3 *s, const struct store_s3_request *r);
 
-int store_s3_attempt_init(struct err *err); /* libcurl, once in a process */
-void store_s3_attempt_wake(struct store_s3 *s);
-void store_s3_attempt_done(struct store_s3 *s);
-
 #endif

@@ -270,15 +270,12 @@ static int check_fatal(struct store_s3 *s, struct store_s3_attempt *t, struct er
     const struct store_s3_request *r = t->request;
     char where[PLACE_TEXT];
     char text[PLACE_TEXT + CURL_ERROR_SIZE + 32];
-    switch (t->result) {
-    case CURLE_PEER_FAILED_VERIFICATION:
-    case CURLE_SSL_CACERT_BADFILE:
-    case CURLE_SSL_ISSUER_ERROR:
-    case CURLE_SSL_CERTPROBLEM:
-    case CURLE_URL_MALFORMAT:
+    if (store_http_pool_is_fatal(t->result)) {
         snprintf(text, sizeof(text), "%s is not trusted: %s", place(s, where),
                  t->error[0] != '\0' ? t->error : curl_easy_strerror(t->result));
         return set_error(err, r, ERR_CONFIG, false, text);
+    }
+    switch (t->result) {
     case CURLE_WRITE_ERROR:
         if (t->overflow) {
             return store_key_too_large(r->key, r->out, err);
