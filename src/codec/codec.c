@@ -9,6 +9,7 @@
 #include "base/base.h"
 #include "codec/framed.h"
 #include "codec/json.h"
+#include "codec/protobuf.h"
 
 struct format {
     const char *name;
@@ -21,6 +22,7 @@ struct format {
 
 static const struct format formats[] = {
     {"json", codec_json_open, NULL},
+    {"protobuf", codec_protobuf_open, codec_protobuf_describe},
 };
 
 static int unknown_format(struct str format, struct err *err)

@@ -46,8 +46,8 @@ struct message {
     struct str value; /* ptr NULL = null (tombstone) */
     struct str key;   /* ptr NULL = null */
     int64_t offset;
-    int64_t timestamp_us; /* -1 = none */
-    uint32_t partition;   /* index in source->partitions */
+    int64_t timestamp_us;              /* -1 = none */
+    uint32_t partition;                /* index in source->partitions */
     const struct message_extra *extra; /* NULL = no headers and no origin */
 };
 
@@ -76,6 +76,7 @@ struct source_partition {
     int64_t end_offset;   /* last known end of the log; -1 = unknown */
     int64_t limit_offset; /* deliver nothing at or above; INT64_MAX = no limit */
     bool started;         /* in the assignment */
+    bool held;            /* by the job: deliver nothing, stay at next_offset until a start */
     bool at_limit;        /* everything below the limit has been delivered */
     int64_t lost_count;   /* offsets that retention took before we came (failOnDataLoss=false) */
 };

@@ -556,6 +556,13 @@ int delta_sink_begin(struct delta_sink *sink, const struct sink_position *positi
     return positions_moved(sink, positions, count, ret_moved, err);
 }
 
+int delta_sink_widen(struct delta_sink *sink, const struct type *row_type, struct err *err)
+{
+    sink->options.row_type = row_type;
+    sink->options.merge_schema = true;
+    return plan_schema(sink, err);
+}
+
 int delta_sink_record(struct delta_sink *sink, const struct sink_position *positions, size_t count,
                       struct err *err)
 {
@@ -659,7 +666,7 @@ int delta_sink_upload(struct delta_sink *sink, const struct sql_file *files, siz
         delta_file_key(snapshot->metadata.partition_columns.items, values, files[i].partition_count,
                        sink->options.codec, &key);
         AUTO_BUF struct buf stats = {0};
-        delta_stats_print(snapshot, snapshot->metadata.schema, &files[i], &stats);
+        delta_stats_print(snapshot, sink->table_schema, &files[i], &stats);
         adds[i] = (struct delta_add){
             .key = arena_str(arena, buf_str(&key)),
             .partition_count = files[i].partition_count,
@@ -690,6 +697,8 @@ int delta_sink_commit(struct delta_sink *sink, const struct sink_batch *batch,
         .adds = adds,
         .txn_count = batch->position_count + 1,
         .txns = make_txns(sink, batch->positions, batch->position_count, &arena),
+        .metadata = sink->pending_metadata,
+        .protocol = sink->pending_protocol,
     };
     TRY(check_same_table(sink, err));
     FAILPOINT("before_commit");

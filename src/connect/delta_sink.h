@@ -60,6 +60,12 @@ int delta_sink_positions(struct delta_sink *sink, struct sink_position *position
 int delta_sink_begin(struct delta_sink *sink, const struct sink_position *positions, size_t count,
                      bool *ret_moved, struct err *err);
 
+/*
+ * From now on the query makes `row_type`, which outlives the sink: new columns come into the table
+ * with the next commit of files. Between batches. ERR_CONFIG when the table cannot take them.
+ */
+int delta_sink_widen(struct delta_sink *sink, const struct type *row_type, struct err *err);
+
 /* A finished batch. */
 struct sink_batch {
     const struct sql_file *files;

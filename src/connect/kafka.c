@@ -253,6 +253,9 @@ static int kafka_start(struct source *base, struct err *err)
 void kafka_reach(struct kafka_source *s, struct source_partition *p, int64_t next_offset)
 {
     (void)s;
+    if (p->held) {
+        return;
+    }
     assert(next_offset >= p->next_offset);
     p->next_offset = next_offset;
     if (next_offset >= p->limit_offset) {
@@ -309,6 +312,9 @@ static inline bool kafka_admit(struct kafka_source *s, const rd_kafka_message_t 
         return false;
     }
     struct source_partition *p = &s->base.partitions.items[index];
+    if (UNLIKELY(p->held)) {
+        return false; /* fetched anew by the start that frees it */
+    }
     if (UNLIKELY(m->offset >= p->limit_offset)) {
         kafka_pause(s, index);
         return false;

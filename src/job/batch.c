@@ -21,22 +21,37 @@
 struct batch_local {
     struct arena arena; /* decoded escapes of the present chunk */
     struct codec *codec;
-    struct packet *packet; /* the present chunk points into it */
-    size_t next;           /* first message of it that is not decoded */
-    struct column **declared;
+    struct codec *key_codec; /* NULL = the key's bytes as they are, or _key is not read */
+    struct packet *packet;   /* the present chunk points into it */
+    size_t next;             /* first message of it that is not decoded */
     bool saw_end;
 };
 
 /* ---- scan: called by DuckDB's workers ------------------------------------------------------- */
 
+static int open_codecs(const struct plan_input *input, const bool *wanted,
+                       struct batch_local *local, struct err *err)
+{
+    const struct plan_stream *stream = input->stream;
+    TRY(codec_open(stream->format, stream->row_type, &stream->codec, &local->codec, err));
+    bool wants_key = false;
+    for (size_t i = 0; i < input->meta_count; i++) {
+        wants_key =
+            wants_key || (input->meta[i] == PLAN_META_KEY && wanted[input->declared_count + i]);
+    }
+    return stream->key_row_type == NULL || !wants_key
+               ? 0
+               : codec_open(stream->key_format, stream->key_row_type, &stream->key_codec,
+                            &local->key_codec, err);
+}
+
 static int scan_open(struct sql_scan *scan, const bool *wanted, void **ret_local, struct err *err)
 {
-    (void)wanted;
     struct batch_input *in = CONTAINER_OF(scan, struct batch_input, scan);
     struct batch_local *local = mem_new(struct batch_local);
-    const struct plan_stream *stream = in->input->stream;
-    int rc = codec_open(stream->format, stream->row_type, &stream->codec, &local->codec, err);
+    int rc = open_codecs(in->input, wanted, local, err);
     if (rc < 0) {
+        codec_close(local->codec);
         mem_free(local);
         return rc;
     }
@@ -55,6 +70,7 @@ static void scan_close(struct sql_scan *scan, void *ptr)
     }
     packet_free(local->packet);
     codec_close(local->codec);
+    codec_close(local->key_codec);
     arena_done(&local->arena);
     mem_free(local);
     atomic_fetch_sub(&in->locals_open, 1);
@@ -174,10 +190,10 @@ static int add_letter(struct batch_input *in, const struct message *m, struct st
 }
 
 /* What to do with a message that did not decode cleanly: 1 = keep the row, 0 = leave it out. */
-static int judge(struct batch_input *in, struct batch_local *local, enum codec_row decoded,
+static int judge(struct batch_input *in, const struct codec *codec, enum codec_row decoded,
                  const struct message *m, struct err *err)
 {
-    note_fault(in, local->codec, m);
+    note_fault(in, codec, m);
     atomic_fetch_add(decoded == CODEC_ROW_BAD ? &in->counts.bad_records : &in->counts.bad_fields,
                      1);
     switch (in->input->stream->on_bad_record) {
@@ -191,11 +207,10 @@ static int judge(struct batch_input *in, struct batch_local *local, enum codec_r
         if (decoded == CODEC_ROW_BAD_FIELD && in->input->stream->codec.rescued_column.len > 0) {
             return 1;
         }
-        return add_letter(in, m, str_of(local->codec->fault.reason),
-                          str_of(local->codec->fault.message),
-                          (int64_t)local->codec->fault.position, err);
+        return add_letter(in, m, str_of(codec->fault.reason), str_of(codec->fault.message),
+                          (int64_t)codec->fault.position, err);
     case PLAN_BAD_FAIL:
-        return fail_record(in, local->codec, m, err);
+        return fail_record(in, codec, m, err);
     }
     assert(false);
     return 0;
@@ -225,11 +240,78 @@ static int cast_out(struct batch_input *in, const struct message *m, struct err 
 /* A row that is left out is written again by the next message. */
 static void take_back_row(const struct plan_input *input, struct column *const *columns, size_t row)
 {
-    for (size_t i = 0; i < input->declared_count; i++) {
+    for (size_t i = 0; i < input->declared_count + input->meta_count; i++) {
         if (columns[i] != NULL) {
             column_clear_null(columns[i], row);
         }
     }
+}
+
+/* A key with a format of its own. 1 = keep the row, 0 = leave it out. */
+static int decode_key(struct batch_input *in, struct batch_local *local, const struct message *m,
+                      struct column *col, size_t row, struct err *err)
+{
+    struct column *fields[PLAN_KEY_FIELDS_MAX];
+    if (m->key.ptr == NULL) {
+        column_set_null(col, row);
+        return 1;
+    }
+    fields[0] = col;
+    for (size_t i = 0; col->type->kind == TYPE_STRUCT && i < col->child_count; i++) {
+        fields[i] = &col->children[i];
+    }
+    enum codec_row decoded = codec_decode(local->key_codec, m->key, fields, row, &local->arena);
+    if (LIKELY(decoded == CODEC_ROW_OK)) {
+        return 1;
+    }
+    if (decoded == CODEC_ROW_BAD) {
+        column_set_null(col, row);
+    }
+    return judge(in, local->key_codec, decoded, m, err);
+}
+
+/* The columns beside the declared ones. 1 = keep the row, 0 = leave it out. */
+static int write_metas(struct batch_input *in, struct batch_local *local, const struct message *m,
+                       struct column *const *columns, size_t row, struct err *err)
+{
+    const struct plan_input *input = in->input;
+    int keep = 1;
+    for (size_t i = 0; i < input->meta_count; i++) {
+        struct column *col = columns[input->declared_count + i];
+        if (col == NULL) {
+            continue;
+        }
+        if (input->meta[i] == PLAN_META_KEY && local->key_codec != NULL) {
+            keep = TRY(decode_key(in, local, m, col, row, err));
+        } else {
+            write_meta(in, input->meta[i], m, col, row);
+        }
+    }
+    return keep;
+}
+
+/* One message into row `row`: 1 = it is there, 0 = it was left out. */
+static int decode_message(struct batch_input *in, struct batch_local *local,
+                          const struct message *m, struct column *const *columns, size_t row,
+                          struct err *err)
+{
+    struct codec *codec = local->codec;
+    enum codec_row decoded = codec_decode(codec, m->value, columns, row, &local->arena);
+    int keep = 1;
+    if (UNLIKELY(in->evolve != NULL && codec->unknown_field)) {
+        codec->unknown_field = false;
+        evolve_note(in->evolve, m->value);
+    }
+    if (UNLIKELY(decoded != CODEC_ROW_OK)) {
+        keep = TRY(judge(in, codec, decoded, m, err));
+    }
+    if (LIKELY(keep == 1)) {
+        keep = TRY(write_metas(in, local, m, columns, row, err));
+    }
+    if (UNLIKELY(keep == 0)) {
+        take_back_row(in->input, columns, row);
+    }
+    return keep;
 }
 
 /* Decodes messages of the local's packet into rows from `row` on; the number of rows filled. */
@@ -237,7 +319,6 @@ static int decode_packet(struct batch_input *in, struct batch_local *local,
                          struct column *const *columns, size_t row, size_t capacity,
                          struct err *err)
 {
-    const struct plan_input *input = in->input;
     size_t first = local->next;
     bool may_be_dead = in->known != NULL || in->batch->outcast_count > 0;
     while (local->next < local->packet->count && row < capacity) {
@@ -245,18 +326,7 @@ static int decode_packet(struct batch_input *in, struct batch_local *local,
         if (UNLIKELY(may_be_dead) && TRY(cast_out(in, m, err)) == 1) {
             continue;
         }
-        enum codec_row decoded = codec_decode(local->codec, m->value, columns, row, &local->arena);
-        if (UNLIKELY(decoded != CODEC_ROW_OK) && TRY(judge(in, local, decoded, m, err)) == 0) {
-            take_back_row(input, columns, row);
-            continue;
-        }
-        for (size_t i = 0; i < input->meta_count; i++) {
-            struct column *col = columns[input->declared_count + i];
-            if (col != NULL) {
-                write_meta(in, input->meta[i], m, col, row);
-            }
-        }
-        row++;
+        row += (size_t)TRY(decode_message(in, local, m, columns, row, err));
     }
     atomic_fetch_add(&in->counts.messages, (long long)(local->next - first));
     return (int)row;
@@ -360,6 +430,9 @@ struct batch *batch_new(const struct plan_query *query, struct source *const *so
         in->input = &query->inputs.items[i];
         in->source = sources[i];
         in->packets = queue_new(queue_bytes);
+        if (in->input->stream->codec.notice_unknown) {
+            in->evolve = evolve_new(in->input->stream);
+        }
         in->partition_count = sources[i]->partitions.count;
         in->start_offsets = arena_new_array(&batch->arena, int64_t, in->partition_count);
         in->end_offsets = arena_new_array(&batch->arena, int64_t, in->partition_count);
@@ -420,6 +493,7 @@ void batch_free(struct batch *batch)
             packet_free(item);
         }
         queue_free(in->packets);
+        evolve_free(in->evolve);
     }
     dead_letters_free(batch->letters);
     mem_free(batch->dir);
@@ -512,6 +586,17 @@ int batch_check_taken(struct batch *batch, struct err *err)
         }
     }
     return 0;
+}
+
+bool batch_has_new_fields(const struct batch *batch)
+{
+    for (size_t i = 0; i < batch->input_count; i++) {
+        const struct evolve *evolve = batch->inputs[i].evolve;
+        if (evolve != NULL && evolve_count(evolve) > 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 size_t batch_positions(const struct batch *batch, struct sink_position *out, size_t cap)

@@ -7,6 +7,7 @@
 #include "connect/delta_sink.h"
 #include "job/dead_letter.h"
 #include "job/dead_table.h"
+#include "job/evolve.h"
 #include "plan/plan.h"
 #include "sql/sql.h"
 
@@ -65,6 +66,7 @@ struct batch_input {
     const struct dead_known **known; /* by partition; NULL = none has known dead letters */
     int64_t *log_ends; /* last known ends of the logs, when it was sealed; -1 = unknown */
     size_t partition_count;
+    struct evolve *evolve; /* NULL = unknown fields are not looked for */
     struct batch_counts counts;
     atomic_int locals_open;
     atomic_bool ended_early; /* a local went without having seen the end */
@@ -94,6 +96,7 @@ struct batch {
     int64_t oldest_record_us; /* wall clock; INT64_MAX = none */
     int64_t newest_record_us;
     int64_t wall_us;            /* when it was opened */
+    bool wants_columns;         /* it was read for nothing: new fields are to become columns */
     bool is_hopeless;           /* reading it again in pieces cannot help */
     const char *failure_reason; /* of a statement that failed for a row's sake: "sql", "not_null" */
     /* what came out */
@@ -124,6 +127,9 @@ void batch_seal(struct batch *batch);
 
 /* ERR_CORRUPT when DuckDB did not take every message that was pushed, or a local ended early. */
 int batch_check_taken(struct batch *batch, struct err *err);
+
+/* True when a message has fields that its stream has not, and they are to become columns. */
+bool batch_has_new_fields(const struct batch *batch);
 
 /* Partitions the batch moved, as positions to commit; strings are borrowed. */
 size_t batch_positions(const struct batch *batch, struct sink_position *out, size_t cap);

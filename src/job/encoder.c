@@ -113,6 +113,10 @@ static int run_copy(struct query *q, struct batch *batch, struct err *err)
                        "written");
     }
     TRY(batch_check_taken(batch, err));
+    if (batch_has_new_fields(batch)) {
+        batch->wants_columns = true;
+        return err_set(err, ERR_DATA, "messages have fields that are no columns yet");
+    }
     rc = check_not_null(q, batch, err);
     if (rc < 0) {
         batch->failure_reason = "not_null";
@@ -154,7 +158,7 @@ static bool ask_for_retry(struct query *q, struct batch *batch, const struct err
     if (q->trouble != TROUBLE_NONE) {
         return false;
     }
-    q->trouble = TROUBLE_RETRY;
+    q->trouble = batch->wants_columns ? TROUBLE_EVOLVE : TROUBLE_RETRY;
     q->err = *err;
     q->failed = batch;
     q->finished++;

@@ -125,7 +125,8 @@ static void spool_close(struct query_parts *p)
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
-static int open_databases(struct query *q, struct err *err)
+/* A database for the user's SQL, and the query bound in it. */
+static int open_query(struct query *q, struct err *err)
 {
     struct query_parts *p = &q->parts;
     uint64_t memory = q->plan->memory_bytes == 0 ? MEMORY_BYTES_PRESET : q->plan->memory_bytes;
@@ -135,11 +136,43 @@ static int open_databases(struct query *q, struct err *err)
     TRY(sql_connect(p->db, &p->conn, err));
     TRY(sql_register_text_function(p->conn, DELTA_SINK_KEY_FUNCTION, delta_sink_partition_key,
                                    err));
+    {
+        MUTEX_GUARD(&q->lock);
+        q->live_conn = p->conn;
+    }
+    return plan_bind(q->plan, q->table, p->conn, &p->query, err);
+}
+
+static void close_query(struct query *q)
+{
+    struct query_parts *p = &q->parts;
+    {
+        MUTEX_GUARD(&q->lock);
+        q->live_conn = NULL;
+    }
+    plan_query_free(TAKE(p->query));
+    sql_disconnect(TAKE(p->conn));
+    sql_close(TAKE(p->db));
+    mem_free(TAKE(p->copy_select));
+}
+
+static int open_databases(struct query *q, struct err *err)
+{
+    struct query_parts *p = &q->parts;
     struct sql_db_options service = {
         .memory_bytes = SERVICE_MEMORY_BYTES, .threads = 1, .temp_dir = p->spool};
-    TRY(sql_open(&service, &p->service_db, err));
-    MUTEX_GUARD(&q->lock);
-    q->live_conn = p->conn;
+    return sql_open(&service, &p->service_db, err);
+}
+
+/* What was inferred stays with the query, before anything is read by it. */
+static int keep_schemas(struct query *q, struct err *err)
+{
+    vec_foreach (struct plan_input, input, &q->parts.query->inputs) {
+        if (input->stream->must_keep) {
+            TRY(plan_keep_schema(q->table, input->stream, err));
+            q->own_table.streams[input->stream - q->own_table.streams].must_keep = false;
+        }
+    }
     return 0;
 }
 
@@ -159,6 +192,16 @@ static int open_sources(struct query *q, struct err *err)
         TRY(source_discover(p->sources[i], err));
     }
     return 0;
+}
+
+static bool adds_columns(const struct query *q)
+{
+    vec_foreach (struct plan_input, input, &q->parts.query->inputs) {
+        if (input->stream->evolution == PLAN_EVOLVE_ADD) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static int open_sink(struct query *q, struct store *store, struct err *err)
@@ -181,7 +224,7 @@ static int open_sink(struct query *q, struct store *store, struct err *err)
         .property_count = t->properties.count,
         .comment = t->comment,
         .codec = t->compression.ptr,
-        .merge_schema = t->merge_schema,
+        .merge_schema = t->merge_schema || adds_columns(q),
         .second_query = t->second_query,
     };
     query_set_state(q, JOB_WAITING, "opening the table");
@@ -386,6 +429,63 @@ static int open_table(struct query *q, struct store *store, struct err *err)
     return 0;
 }
 
+/* ---- new columns ----------------------------------------------------------------------------- */
+
+static int fail_on_new(const struct plan_stream *stream, struct str added, struct err *err)
+{
+    return err_set(err, ERR_DATA,
+                   "messages of stream \"%.*s\" have fields that are no columns: %.*s; add them to "
+                   "the column list, or set schemaEvolutionMode",
+                   STR_FMT(stream->name), STR_FMT(added));
+}
+
+/* The stream with what its messages have; 1 = it has new columns. */
+static int widen_stream(struct query *q, const struct batch_input *in, struct err *err)
+{
+    struct plan_stream *own = &q->own_table.streams[in->input->stream - q->own_table.streams];
+    const struct type *row_type = NULL;
+    AUTO_BUF struct buf added = {0};
+    int rc = TRY(evolve_finish(in->evolve, &q->arena, &row_type, &added, err));
+    if (rc == 0) {
+        /* Looking again would find the same. */
+        own->codec.notice_unknown = false;
+        log_line(LOG_WARN, "new fields are left out", LOG_STR("stream", own->name),
+                 LOG_S("reason", "their names differ from known ones by case only, or belong to "
+                                 "columns that every stream has"),
+                 LOG_END);
+        return 0;
+    }
+    if (own->evolution == PLAN_EVOLVE_FAIL) {
+        return fail_on_new(own, buf_str(&added), err);
+    }
+    const struct plan_stream *wider = plan_widen_stream(&q->arena, own, row_type);
+    TRY(plan_keep_schema(q->table, wider, err));
+    *own = *wider;
+    log_line(LOG_INFO, "new columns", LOG_STR("stream", own->name),
+             LOG_STR("columns", buf_str(&added)), LOG_END);
+    return 1;
+}
+
+int query_evolve(struct query *q, const struct batch *batch, struct err *err)
+{
+    struct query_parts *p = &q->parts;
+    int any = 0;
+    for (size_t i = 0; i < batch->input_count; i++) {
+        const struct evolve *evolve = batch->inputs[i].evolve;
+        if (evolve != NULL && evolve_count(evolve) > 0) {
+            any |= TRY(widen_stream(q, &batch->inputs[i], err));
+        }
+    }
+    if (any == 0) {
+        return 0;
+    }
+    close_query(q);
+    TRY(open_query(q, err));
+    TRY(delta_sink_widen(p->sink, p->query->row_type, err));
+    make_copy_select(q, delta_sink_snapshot(p->sink));
+    return 1;
+}
+
 static bool is_bounded(const struct query *q)
 {
     return q->options->available_now || q->table->trigger != PLAN_TRIGGER_INTERVAL;
@@ -400,7 +500,8 @@ int query_open_parts(struct query *q, struct err *err)
     TRY(store_open(q->table->location, &q->table->store, &store, err));
     int rc = spool_open(q, store_local_root(store), err);
     rc = rc < 0 ? rc : open_databases(q, err);
-    rc = rc < 0 ? rc : plan_bind(q->plan, q->table, p->conn, &p->query, err);
+    rc = rc < 0 ? rc : open_query(q, err);
+    rc = rc < 0 ? rc : keep_schemas(q, err);
     rc = rc < 0 ? rc : open_sources(q, err);
     if (rc < 0) {
         store_close(store);
@@ -421,7 +522,6 @@ void query_close_parts(struct query *q)
     struct query_parts *p = &q->parts;
     {
         MUTEX_GUARD(&q->lock);
-        q->live_conn = NULL;
         q->live_store = NULL;
         q->live_dead_store = NULL;
     }
@@ -430,12 +530,9 @@ void query_close_parts(struct query *q)
     for (size_t i = 0; p->sources != NULL && i < p->query->inputs.count; i++) {
         source_close(p->sources[i]);
     }
-    plan_query_free(p->query);
-    sql_disconnect(p->conn);
-    sql_close(p->db);
+    close_query(q);
     sql_close(p->service_db);
     spool_close(p);
-    mem_free(p->copy_select);
     arena_done(&p->arena);
     *p = (struct query_parts){.spool_lock = -1};
 }

@@ -3,6 +3,7 @@
 #define JOB_QUERY_H
 
 #include "job/batch.h"
+#include "job/hold.h"
 #include "job/job.h"
 
 /*
@@ -22,8 +23,9 @@
 /* What the reader has to deal with. */
 enum query_trouble {
     TROUBLE_NONE,
-    TROUBLE_RETRY, /* a batch failed for the data's sake: read it again in smaller pieces */
-    TROUBLE_FATAL, /* .err says why; the attempt ends */
+    TROUBLE_RETRY,  /* a batch failed for the data's sake: read it again in smaller pieces */
+    TROUBLE_EVOLVE, /* a batch has fields that are to become columns: read it again with them */
+    TROUBLE_FATAL,  /* .err says why; the attempt ends */
 };
 
 /* Figures for people and programs; a copy is taken under the lock. */
@@ -63,7 +65,9 @@ struct query_parts {
 
 struct query {
     const struct plan *plan;
-    const struct plan_table *table;
+    const struct plan_table *table; /* = &own_table */
+    struct plan_table own_table;    /* its streams change as columns are added */
+    struct arena arena;             /* what own_table has beside the plan's */
     const struct job_options *options;
     struct stop *stop;  /* finish what is under way and end */
     struct stop cancel; /* give up what is under way */
@@ -99,6 +103,7 @@ struct query {
     size_t message_limit_goal;         /* no limit again beyond this */
     VEC(struct batch_outcast) poisons; /* what the SQL fails on, found by bisecting */
     struct arena poison_arena;
+    struct holds holds;
     int64_t txns_written_us;  /* mono, when all positions were last written */
     int64_t txn_retention_us; /* of the table; 0 = txn actions do not expire */
 };
@@ -118,6 +123,13 @@ bool query_wait_idle(struct query *q);
 void query_set_state(struct query *q, enum job_state state, const char *reason);
 /* Positions of all started partitions; in `arena`. */
 struct sink_position *query_positions(struct query *q, struct arena *arena, size_t *ret_count);
+
+/*
+ * Takes the fields that a batch found into the streams' columns: remembers them, binds the query
+ * anew and tells the sink, which adds the table's columns with the next commit. The pipeline is
+ * drained. 1 = there are new columns, 0 = none could be added.
+ */
+int query_evolve(struct query *q, const struct batch *batch, struct err *err);
 
 /* ---- the threads ----------------------------------------------------------------------------- */
 

@@ -173,6 +173,10 @@ static bool place(struct query *q, struct filling *f, size_t input, struct packe
 
 static void show_source_state(struct query *q)
 {
+    if (q->holds.items.count > 0) {
+        query_set_state(q, JOB_WAITING, q->holds.reason);
+        return;
+    }
     for (size_t i = 0; i < q->parts.query->inputs.count; i++) {
         const struct source_status *status = &q->parts.sources[i]->status;
         if (status->state == SOURCE_DOWN) {
@@ -201,6 +205,13 @@ static int poll_sources(struct query *q, struct filling *f, bool *ret_placed, st
         if (rc == SOURCE_END) {
             f->ended++;
         } else if (rc == SOURCE_PACKET) {
+            rc = holds_filter(&q->holds, i, q->parts.query->inputs.items[i].stream,
+                              q->parts.sources[i], packet, err);
+            if (rc < 0 || packet->count == 0) {
+                packet_free(packet);
+                TRY(rc);
+                continue;
+            }
             *ret_placed = place(q, f, i, packet);
         }
     }
@@ -257,7 +268,7 @@ static int fill_batch(struct query *q, struct err *err)
             for (size_t i = 0; i < f.batch->input_count; i++) {
                 found = found || q->parts.sources[i]->has_new_partitions;
             }
-            if (found || txns_are_old(q)) {
+            if (found || txns_are_old(q) || holds_are_due(&q->holds)) {
                 break; /* nothing read yet: a good moment */
             }
         }
@@ -379,7 +390,7 @@ static void rewind_sources(struct query *q, const struct batch *batch)
     }
 }
 
-/* Reads a failed batch again in smaller pieces. */
+/* Reads a failed batch again, in smaller pieces or with more columns. */
 static int retry_batch(struct query *q, struct err *err)
 {
     if (!wait_drained(q)) {
@@ -402,7 +413,9 @@ static int retry_batch(struct query *q, struct err *err)
     }
     rewind_sources(q, batch);
     int rc = 0;
-    if (messages <= 1) {
+    if (batch->wants_columns) {
+        rc = query_evolve(q, batch, err);
+    } else if (messages <= 1) {
         rc = judge_poison(q, batch, &cause, err);
         q->message_limit = 2;
     } else {
@@ -485,21 +498,27 @@ static int refresh_txns(struct query *q, struct err *err)
 
 static int between_batches(struct query *q, struct err *err)
 {
-    bool retry = false;
+    enum query_trouble trouble = TROUBLE_NONE;
     {
         MUTEX_GUARD(&q->lock);
         if (q->trouble == TROUBLE_FATAL) {
             *err = q->err;
             return err->code;
         }
-        retry = q->trouble == TROUBLE_RETRY;
+        trouble = q->trouble;
     }
-    if (retry) {
+    if (trouble != TROUBLE_NONE) {
         return retry_batch(q, err);
     }
     /* Once the pipeline is idle the sink is ours for the moment. */
     if (txns_are_old(q) && !stop_is_set(q->stop) && query_wait_idle(q)) {
         TRY(refresh_txns(q, err));
+    }
+    if (holds_are_due(&q->holds) && !stop_is_set(q->stop) && query_wait_idle(q) &&
+        TRY(holds_retry(&q->holds, q->parts.sources, err)) == 1) {
+        for (size_t i = 0; i < q->parts.query->inputs.count; i++) {
+            TRY(source_start(q->parts.sources[i], err));
+        }
     }
     return take_new_partitions(q, err);
 }
@@ -523,7 +542,7 @@ int query_read(struct query *q, struct err *err)
                 continue;
             }
             MUTEX_GUARD(&q->lock);
-            if (q->trouble == TROUBLE_RETRY) {
+            if (q->trouble == TROUBLE_RETRY || q->trouble == TROUBLE_EVOLVE) {
                 return 0; /* stopping: what failed will be read again by the next run */
             }
             continue;

@@ -79,6 +79,7 @@ static int attempt(struct query *q, struct err *err)
     q->message_limit_goal = 0;
     vec_done(&q->poisons);
     arena_reset(&q->poison_arena);
+    holds_done(&q->holds);
     rand_uuid(q->run_id);
     int rc = query_open_parts(q, err);
     if (rc >= 0) {
@@ -166,7 +167,13 @@ static void supervise(void *user)
 static void query_init(struct query *q, const struct plan *plan, const struct plan_table *table,
                        const struct job_options *options, struct stop *stop)
 {
-    *q = (struct query){.plan = plan, .table = table, .options = options, .stop = stop};
+    *q = (struct query){.plan = plan, .own_table = *table, .options = options, .stop = stop};
+    q->table = &q->own_table;
+    if (table->streams != NULL) {
+        size_t count = plan->streams.count;
+        q->own_table.streams = arena_new_array(&q->arena, struct plan_stream, count);
+        memcpy(q->own_table.streams, table->streams, count * sizeof(*table->streams));
+    }
     q->parts.spool_lock = -1;
     stop_init(&q->cancel);
     mutex_init(&q->lock);
@@ -180,6 +187,8 @@ static void query_done(struct query *q)
 {
     vec_done(&q->poisons);
     arena_done(&q->poison_arena);
+    holds_done(&q->holds);
+    arena_done(&q->arena);
     cond_done(&q->changed);
     mutex_done(&q->lock);
     stop_done(&q->cancel);

@@ -128,7 +128,7 @@ static int add_inputs(struct plan_binder *b)
     struct plan_query *query = b->query;
     for (size_t i = 0; i < b->plan->streams.count; i++) {
         if (b->stream_used[i]) {
-            vec_push(&query->inputs)->stream = &b->plan->streams.items[i];
+            vec_push(&query->inputs)->stream = plan_stream_of(b->plan, b->table, i);
         }
     }
     if (query->inputs.count == 0) {

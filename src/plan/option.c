@@ -16,7 +16,71 @@
 #define ROW_GROUP_ROWS    61440
 
 const struct option plan_stream_options[] = {
-    {"value.format", OPTION_ENUM, "json", "json", "What the value of a message is."},
+    {"value.format", OPTION_ENUM, "json", "json|protobuf|avro|text|csv|binary|raw",
+     "What the value of a message is. text is one STRING column, binary and raw one of BINARY."},
+    {"key.format", OPTION_ENUM, "binary", "binary|raw|text|json|protobuf|avro",
+     "What the key of a message is: the type of _key."},
+    {"key.schema", OPTION_STRING, NULL, NULL,
+     "The columns of a JSON key, as in a column list: 'id BIGINT, name STRING'."},
+    {"jsonFormatSchema", OPTION_STRING, NULL, NULL,
+     "Avro: the schema that messages are written with, as JSON text."},
+    {"jsonFormatSchemaFile", OPTION_STRING, NULL, NULL, "Avro: a file with that schema."},
+    {"avroSchema", OPTION_STRING, NULL, NULL,
+     "Avro: the schema to read with (fields renamed by aliases, defaults, …); the writer's unless "
+     "given."},
+    {"messageName", OPTION_STRING, NULL, NULL,
+     "Protobuf: the message's name, with its package unless it is unique."},
+    {"descFilePath", OPTION_STRING, NULL, NULL,
+     "Protobuf: the file that protoc --include_imports --descriptor_set_out wrote."},
+    {"protoFiles", OPTION_STRING, NULL, NULL,
+     "Protobuf: .proto files instead, separated by commas; protoc compiles them at the start."},
+    {"protoPaths", OPTION_STRING, NULL, NULL,
+     "Protobuf: folders in which imports are looked for, separated by commas."},
+    {"enums.as.ints", OPTION_BOOL, "false", NULL, "Protobuf: enums are their numbers."},
+    {"emit.default.values", OPTION_BOOL, "false", NULL,
+     "Protobuf: a field without presence that is not in the message is its default, not NULL."},
+    {"recursive.fields.max.depth", OPTION_INT, NULL, NULL,
+     "Protobuf: how deep a message within itself is followed, 1 to 10; else it is refused."},
+    {"key.jsonFormatSchema", OPTION_STRING, NULL, NULL, "The same for an Avro key."},
+    {"key.jsonFormatSchemaFile", OPTION_STRING, NULL, NULL, "The same for an Avro key."},
+    {"key.messageName", OPTION_STRING, NULL, NULL, "The same for a Protobuf key."},
+    {"key.descFilePath", OPTION_STRING, NULL, NULL, "The same for a Protobuf key."},
+    {"key.protoFiles", OPTION_STRING, NULL, NULL, "The same for a Protobuf key."},
+    {"key.protoPaths", OPTION_STRING, NULL, NULL, "The same for a Protobuf key."},
+    {"schema.registry.url", OPTION_STRING, NULL, NULL,
+     "Schema Registry: values (and Avro, Protobuf and JSON keys) begin with a schema's number. "
+     "Several URLs, separated by commas, are tried in turn."},
+    {"schema.registry.subject", OPTION_STRING, NULL, NULL,
+     "The subject of the value's schema, for its columns; <topic>-value unless given."},
+    {"schema.registry.key.subject", OPTION_STRING, NULL, NULL,
+     "The subject of the key's schema; <topic>-key unless given."},
+    {"schema.registry.version", OPTION_INT, "0", NULL,
+     "The version of the subject that gives the columns; 0 is the latest."},
+    {"schema.registry.basic.auth.user.info", OPTION_SECRET, NULL, NULL, "user:password."},
+    {"schema.registry.bearer.auth.token", OPTION_SECRET, NULL, NULL, "A bearer token."},
+    {"schema.registry.ssl.ca.location", OPTION_STRING, NULL, NULL,
+     "PEM file of the authorities to trust."},
+    {"schema.registry.ssl.certificate.location", OPTION_STRING, NULL, NULL,
+     "PEM file of our own certificate."},
+    {"schema.registry.ssl.key.location", OPTION_STRING, NULL, NULL, "PEM file of its key."},
+    {"sep", OPTION_STRING, ",", NULL, "CSV: what stands between fields, one character."},
+    {"quote", OPTION_STRING, "\"", NULL, "CSV: the quote, one character."},
+    {"escape", OPTION_STRING, "\\", NULL, "CSV: the character before a quote within quotes."},
+    {"nullValue", OPTION_STRING, "", NULL, "CSV: the text that is NULL."},
+    {"schemaEvolutionMode", OPTION_ENUM, NULL, "addNewColumns|rescue|failOnNewColumns|none",
+     "What becomes of fields that are not among the columns: new columns, kept in _rescued_data, "
+     "the end of the query, or nothing. addNewColumns without a column list, else none."},
+    {"rescuedDataColumn", OPTION_STRING, NULL, NULL,
+     "A STRING column for what does not fit: unknown fields, wrong types, values out of range, as "
+     "JSON text. _rescued_data with schemaEvolutionMode = rescue."},
+    {"schemaHints", OPTION_STRING, NULL, NULL,
+     "Types that inference is to take: 'id DECIMAL(20,0), place.lat FLOAT'."},
+    {"inferSampleRows", OPTION_INT, "1000", NULL,
+     "Inference without a column list looks at so many messages,"},
+    {"inferSampleTime", OPTION_DURATION, "5 seconds", NULL, "or for so long after the first one."},
+    {"inferTimestamp", OPTION_BOOL, "false", NULL,
+     "Strings that are ISO dates and timestamps in every message of the sample become DATE and "
+     "TIMESTAMP."},
     {"onBadRecord", OPTION_ENUM, "null", "null|drop|fail|deadletter",
      "What becomes of a message that cannot be decoded, or that the SQL fails on: a row of NULLs, "
      "nothing, the end of the query, or a dead letter. A bad field alone is NULL with null; the "
@@ -79,8 +143,7 @@ const struct option plan_table_options[] = {
     {NULL, OPTION_STRING, NULL, NULL, NULL},
 };
 
-/* The place of a setting's value, or `otherwise`. */
-static struct plan_place place_of(const struct setting *setting, struct plan_place otherwise)
+struct plan_place plan_option_place(const struct setting *setting, struct plan_place otherwise)
 {
     return setting != NULL && setting->line > 0
                ? (struct plan_place){setting->line, setting->column}
@@ -111,7 +174,7 @@ static int apply_bad_record(const struct plan *plan, struct plan_stream *stream,
     /* The words of the two stand in the same order. */
     int from_mode = settings_enum(&stream->settings, plan_stream_options, "mode");
     if (bad != NULL && from_bad != from_mode) {
-        return plan_complain(err, plan->file, place_of(mode, stream->place),
+        return plan_complain(err, plan->file, plan_option_place(mode, stream->place),
                              "mode \"%.*s\" and onBadRecord \"%.*s\" contradict each other; "
                              "give one of them",
                              STR_FMT(mode->value), STR_FMT(bad->value));
@@ -125,24 +188,20 @@ int plan_option_apply_stream(const struct plan *plan, struct plan_stream *stream
     const struct option *const tables[] = {stream->source->options, plan_stream_options, NULL};
     const struct settings *settings = &stream->settings;
     TRY(check(plan, settings, tables, "stream", err));
-    stream->format = settings_str(settings, plan_stream_options, "value.format");
-    stream->codec = (struct codec_options){
-        .timestamp_unit =
-            (enum codec_epoch)settings_enum(settings, plan_stream_options, "timestampUnit"),
-        .allow_nan = settings_bool(settings, plan_stream_options, "allowNonNumericNumbers"),
-    };
+    TRY(plan_option_apply_format(plan, stream, err));
     TRY(apply_bad_record(plan, stream, err));
     struct str ratio = settings_str(settings, plan_stream_options, "maxBadRatio");
     if (!str_to_double(ratio, &stream->max_bad_ratio) ||
         !(stream->max_bad_ratio >= 0 && stream->max_bad_ratio <= 1)) {
-        return plan_complain(err, plan->file,
-                             place_of(settings_find(settings, "maxBadRatio"), stream->place),
-                             "maxBadRatio is a number from 0 to 1, met \"%.*s\"", STR_FMT(ratio));
+        return plan_complain(
+            err, plan->file,
+            plan_option_place(settings_find(settings, "maxBadRatio"), stream->place),
+            "maxBadRatio is a number from 0 to 1, met \"%.*s\"", STR_FMT(ratio));
     }
     int64_t max = settings_int(settings, plan_stream_options, "maxOffsetsPerTrigger", 0);
     const struct setting *given = settings_find(settings, "maxOffsetsPerTrigger");
     if (given != NULL && max < 1) {
-        return plan_complain(err, plan->file, place_of(given, stream->place),
+        return plan_complain(err, plan->file, plan_option_place(given, stream->place),
                              "maxOffsetsPerTrigger is at least 1, met \"%.*s\"",
                              STR_FMT(given->value));
     }
@@ -164,7 +223,7 @@ static int apply_trigger(const struct plan *plan, struct plan_table *table, stru
     table->trigger = PLAN_TRIGGER_INTERVAL;
     if (!str_to_duration_us(text, &table->trigger_us) || table->trigger_us < 0) {
         const struct setting *given = settings_find(&table->settings, "trigger");
-        return plan_complain(err, plan->file, place_of(given, table->place),
+        return plan_complain(err, plan->file, plan_option_place(given, table->place),
                              "trigger is a duration such as '10 seconds', 'available-now' or "
                              "'once', met \"%.*s\"",
                              STR_FMT(text));
@@ -209,15 +268,17 @@ static int apply_sizes(const struct plan *plan, struct plan_table *table, struct
     table->file_bytes =
         settings_bytes(settings, plan_table_options, "targetFileSize", TARGET_FILE_BYTES);
     if (table->file_bytes < 1 << 20) {
-        return plan_complain(err, plan->file,
-                             place_of(settings_find(settings, "targetFileSize"), table->place),
-                             "targetFileSize is at least 1 MiB");
+        return plan_complain(
+            err, plan->file,
+            plan_option_place(settings_find(settings, "targetFileSize"), table->place),
+            "targetFileSize is at least 1 MiB");
     }
     int64_t rows = settings_int(settings, plan_table_options, "rowGroupRows", ROW_GROUP_ROWS);
     if (rows < 2048 || rows > 16 << 20) {
-        return plan_complain(err, plan->file,
-                             place_of(settings_find(settings, "rowGroupRows"), table->place),
-                             "rowGroupRows is 2048 to 16777216, met \"%" PRId64 "\"", rows);
+        return plan_complain(
+            err, plan->file,
+            plan_option_place(settings_find(settings, "rowGroupRows"), table->place),
+            "rowGroupRows is 2048 to 16777216, met \"%" PRId64 "\"", rows);
     }
     table->row_group_rows = (uint64_t)rows;
     return 0;
@@ -229,11 +290,11 @@ static int apply_dead_letters(struct plan *plan, struct plan_table *table, struc
     const struct setting *path = settings_find(settings, "deadLetterPath");
     const struct setting *topic = settings_find(settings, "deadLetterTopic");
     if (path != NULL && topic != NULL) {
-        return plan_complain(err, plan->file, place_of(topic, table->place),
+        return plan_complain(err, plan->file, plan_option_place(topic, table->place),
                              "deadLetterPath and deadLetterTopic exclude each other");
     }
     if (path != NULL && str_trim(path->value).len == 0) {
-        return plan_complain(err, plan->file, place_of(path, table->place),
+        return plan_complain(err, plan->file, plan_option_place(path, table->place),
                              "deadLetterPath is empty");
     }
     table->dead_letter_value_bytes =
@@ -271,7 +332,8 @@ int plan_option_apply_table(struct plan *plan, struct plan_table *table, struct 
     const struct setting *name = settings_find(settings, "queryName");
     table->query_name = name == NULL ? table->name : name->value;
     if (table->query_name.len == 0) {
-        return plan_complain(err, plan->file, place_of(name, table->place), "queryName is empty");
+        return plan_complain(err, plan->file, plan_option_place(name, table->place),
+                             "queryName is empty");
     }
     return 0;
 }

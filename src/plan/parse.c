@@ -232,19 +232,6 @@ static int check_stream_columns(struct parse *s, const struct columns *columns)
     return 0;
 }
 
-static const struct type *add_metas(struct arena *arena, const struct columns *columns)
-{
-    size_t count = columns->fields.count;
-    struct type_field *fields = arena_new_array(arena, struct type_field, count + PLAN_META_COUNT);
-    memcpy(fields, columns->fields.items, count * sizeof(*fields));
-    for (size_t m = 0; m < PLAN_META_COUNT; m++) {
-        fields[count + m] = (struct type_field){.name = str_of(plan_meta_names[m]),
-                                                .type = plan_meta_type((enum plan_meta)m),
-                                                .nullable = true};
-    }
-    return type_struct(arena, fields, count + PLAN_META_COUNT);
-}
-
 static int clause_twice(struct parse *s, const struct plan_token *token)
 {
     return complain_about(s, token, "clause ", " is there twice");
@@ -306,16 +293,24 @@ static int parse_stream(struct parse *s)
     struct str name;
     struct plan_place place;
     TRY(parse_new_name(s, "a stream name", &name, &place));
-    TRY(plan_parser_expect_symbol(p, "("));
-    TRY(parse_columns(s, false, &columns));
-    TRY(check_stream_columns(s, &columns));
+    bool has_columns = plan_parser_accept_symbol(p, "(");
+    if (has_columns) {
+        TRY(parse_columns(s, false, &columns));
+        TRY(check_stream_columns(s, &columns));
+    }
     stream = vec_push(&s->plan->streams);
     stream->name = name;
     stream->place = place;
-    stream->row_type = type_struct(p->arena, columns.fields.items, columns.fields.count);
-    stream->scan_type = add_metas(p->arena, &columns);
+    stream->is_inferred = !has_columns;
+    if (has_columns) {
+        stream->row_type = type_struct(p->arena, columns.fields.items, columns.fields.count);
+    }
     TRY(parse_stream_clauses(s, stream));
-    return plan_option_apply_stream(s->plan, stream, p->err);
+    TRY(plan_option_apply_stream(s->plan, stream, p->err));
+    if (stream->row_type != NULL) {
+        plan_stream_finish(p->arena, stream);
+    }
+    return 0;
 }
 
 /* ---- CREATE STREAMING TABLE -------------------------------------------------------------- */

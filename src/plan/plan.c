@@ -11,6 +11,7 @@
  */
 #include "plan/plan.h"
 
+#include "codec/registry.h"
 #include "plan/complain.h"
 #include "plan/parser.h"
 #include "plan/subst.h"
@@ -111,6 +112,10 @@ void plan_free(struct plan *plan)
         vec_done(&table->properties);
         vec_done(&table->settings.items);
     }
+    vec_foreach (struct codec_registry *, registry, &plan->registries) {
+        codec_registry_close(*registry);
+    }
+    vec_done(&plan->registries);
     vec_done(&plan->streams);
     vec_done(&plan->views);
     vec_done(&plan->tables);

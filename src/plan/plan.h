@@ -35,15 +35,46 @@ struct plan_marks {
 
 enum plan_bad_record { PLAN_BAD_NULL, PLAN_BAD_DROP, PLAN_BAD_FAIL, PLAN_BAD_DEAD_LETTER };
 
+/* What becomes of fields that nobody has declared (schemaEvolutionMode). */
+enum plan_evolution {
+    PLAN_EVOLVE_NONE,   /* skipped */
+    PLAN_EVOLVE_ADD,    /* new columns, from the batch on that has them first */
+    PLAN_EVOLVE_RESCUE, /* kept in _rescued_data */
+    PLAN_EVOLVE_FAIL,   /* the end of the query */
+};
+
+/* Where the schema of a key or a value comes from, as the options say; resolve.c reads them. */
+struct plan_schema_from {
+    struct str avro_file;       /* the writer's schema; "" = given as text, or by the registry */
+    struct str descriptor_file; /* Protobuf: a FileDescriptorSet */
+    struct str proto_files;     /* or .proto files, separated by commas */
+    struct str proto_paths;     /* and the folders of their imports */
+};
+
+#define PLAN_KEY_FIELDS_MAX 1024
+
 struct plan_stream {
     struct str name;
     struct plan_place place;      /* of the name */
+    bool is_inferred;             /* without a column list: row_type is NULL until plan_resolve */
     const struct type *row_type;  /* the declared columns */
     const struct type *scan_type; /* and all meta columns behind them */
     const struct source_ops *source;
     struct settings settings; /* of source and stream together */
     struct str format;        /* 'value.format' */
     struct codec_options codec;
+    struct plan_schema_from value_from;
+    struct str key_format;           /* 'key.format' */
+    const struct type *key_type;     /* of _key: BINARY, STRING, or what the format makes of it */
+    const struct type *key_row_type; /* what its codec decodes; NULL = the bytes as they are */
+    struct codec_options key_codec;  /* at most PLAN_KEY_FIELDS_MAX fields */
+    struct plan_schema_from key_from;
+    enum plan_evolution evolution;
+    bool must_keep; /* the columns are not yet what the query has kept: plan_keep_schema */
+    const struct type *hints; /* schemaHints, a STRUCT; NULL = none */
+    uint64_t sample_rows;     /* for inference: so many messages, */
+    int64_t sample_us;        /* or for so long */
+    bool infer_timestamps;
     enum plan_bad_record on_bad_record;
     double max_bad_ratio;             /* of bad messages, beyond which the query stops; 1 = never */
     uint64_t max_offsets_per_trigger; /* 0 = no limit */
@@ -87,6 +118,9 @@ struct plan_table {
     struct str dead_letter_location; /* a Delta table; its default is beside the table */
     struct str dead_letter_topic;    /* "" = to the table */
     uint64_t dead_letter_value_bytes;
+    /* The plan's streams as this table's query sees them, by the same index: with the columns that
+     * it has kept or inferred. NULL until plan_resolve. */
+    struct plan_stream *streams;
     int64_t replay_id; /* this is not the query itself but a replay of its dead letters; 0 = no */
 };
 
@@ -96,8 +130,9 @@ struct plan {
     VEC(struct plan_stream) streams;
     VEC(struct plan_view) views;
     VEC(struct plan_table) tables;
-    uint64_t memory_bytes; /* SET memory_limit, 0 = default */
-    int threads;           /* SET threads, 0 = default */
+    VEC(struct codec_registry *) registries; /* the streams', opened by plan_resolve */
+    uint64_t memory_bytes;                   /* SET memory_limit, 0 = default */
+    int threads;                             /* SET threads, 0 = default */
 };
 
 /*
@@ -111,6 +146,32 @@ void plan_free(struct plan *plan); /* NULL is fine */
 void plan_freep(struct plan **plan);
 #define AUTO_PLAN AUTO(plan_freep)
 
+/*
+ * Settles what the text leaves open: reads schema files, asks the registry, looks at messages.
+ * Called once, before anything is bound; after it the plan is immutable again.  Without `connect`
+ * nothing but local files is read, and a stream whose columns only the outside knows is
+ * ERR_CONFIG.
+ *
+ * Inferred columns are kept with the query (design.md 2a), so that a restart has the same ones:
+ * read here, written by plan_keep_schema.
+ */
+struct plan_resolve_options {
+    bool connect;
+    struct stop *stop; /* ends waiting: ERR_CANCELED */
+    int64_t wait_us;   /* for a first message to infer from; INT64_MAX = until the stop */
+};
+int plan_resolve(struct plan *plan, const struct plan_resolve_options *options, struct err *err);
+
+/* Remembers the stream's columns for the query; durable on return. */
+int plan_keep_schema(const struct plan_table *table, const struct plan_stream *stream,
+                     struct err *err);
+/* The same stream with other declared columns, in `arena`. */
+const struct plan_stream *plan_widen_stream(struct arena *arena, const struct plan_stream *stream,
+                                            const struct type *row_type);
+/* The stream of that index as the table's query sees it. */
+const struct plan_stream *plan_stream_of(const struct plan *plan, const struct plan_table *table,
+                                         size_t index);
+
 /* Columns that a body may name beside the declared ones; not part of `*`. */
 enum plan_meta {
     PLAN_META_KEY,
@@ -123,8 +184,9 @@ enum plan_meta {
 };
 #define PLAN_META_COUNT 7
 extern const char *const plan_meta_names[PLAN_META_COUNT + 1]; /* "_key", …, NULL */
-/* key BINARY, value BINARY, topic STRING, partition INTEGER, offset BIGINT, timestamp TIMESTAMP,
- * headers ARRAY<STRUCT<key: STRING, value: BINARY>> as Spark's includeHeaders has them. */
+/* key BINARY (unless key.format says otherwise), value BINARY, topic STRING, partition INTEGER,
+ * offset BIGINT, timestamp TIMESTAMP, headers ARRAY<STRUCT<key: STRING, value: BINARY>> as Spark's
+ * includeHeaders has them. */
 const struct type *plan_meta_type(enum plan_meta meta);
 
 /*
