@@ -12,6 +12,7 @@
 #include "base/base.h"
 #include "codec/json_fault.h"
 #include "codec/json_number.h"
+#include "codec/json_rescue.h"
 #include "codec/json_scan.h"
 #include "codec/json_skip.h"
 #include "codec/json_string.h"
@@ -38,7 +39,7 @@ static const char *kind_of_value(char c)
     }
 }
 
-/* NULL in the column and, when it is the first, the fault. */
+/* NULL in the column, a note for the rescue and, when it is the first, the fault. */
 static void set_bad(struct codec_json *j, const struct codec_json_node *node, const char *p,
                     struct column *col, size_t row, const char *reason)
 {
@@ -53,6 +54,9 @@ static void set_bad(struct codec_json *j, const struct codec_json_node *node, co
     } else {
         codec_json_fault_field(j, node, p, reason, "%s, wanted %.*s", kind_of_value(*p),
                                STR_FMT(name));
+    }
+    if (j->rescue != NULL) {
+        codec_json_rescue_note(j->rescue, p, reason);
     }
     column_set_null(col, row);
 }
