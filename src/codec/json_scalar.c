@@ -132,6 +132,15 @@ static bool integer_fits(enum type_kind kind, int64_t value)
     }
 }
 
+bool codec_json_scalar_integer(enum type_kind kind, int64_t value, struct column *col, size_t row)
+{
+    if (!integer_fits(kind, value)) {
+        return false;
+    }
+    put_integer(col, row, kind, value);
+    return true;
+}
+
 /* The number as an integer for an integer, DATE or TIMESTAMP column; a reason when it is none. */
 static const char *number_to_integer(const struct codec_json *j, enum type_kind kind,
                                      const struct codec_json_number *n, int64_t *ret_value)
@@ -308,9 +317,8 @@ static const char *text_to_time(enum type_kind kind, struct str text, int64_t *r
     return integer_fits(TYPE_TIMESTAMP, *ret_us) ? NULL : "range";
 }
 
-/* Text for a column that is not STRING; a reason when it does not fit. */
-static const char *put_text(struct codec_json *j, const struct codec_json_node *node,
-                            struct str text, struct column *col, size_t row)
+const char *codec_json_scalar_text(struct codec_json *j, const struct codec_json_node *node,
+                                   struct str text, struct column *col, size_t row)
 {
     double number;
     __int128 decimal;
@@ -364,7 +372,7 @@ static const char *decode_text(struct codec_json *j, const struct codec_json_nod
     if (behind == NULL) {
         return NULL;
     }
-    const char *reason = put_text(j, node, text, col, row);
+    const char *reason = codec_json_scalar_text(j, node, text, col, row);
     if (reason != NULL) {
         set_bad(j, node, p, col, row, reason);
     }
@@ -381,7 +389,7 @@ static const char *decode_bare_special(struct codec_json *j, const struct codec_
     }
     const char *reason = "type";
     if (node->kind == TYPE_FLOAT || node->kind == TYPE_DOUBLE) {
-        reason = put_text(j, node, str_n(p, (size_t)(behind - p)), col, row);
+        reason = codec_json_scalar_text(j, node, str_n(p, (size_t)(behind - p)), col, row);
     }
     if (reason != NULL) {
         set_bad(j, node, p, col, row, reason);

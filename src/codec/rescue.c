@@ -80,11 +80,11 @@ static size_t quoted_bytes(struct str text)
     return bytes;
 }
 
-void codec_rescue_add(struct codec_rescue *r, const struct codec_rescue_path *path,
-                      struct str value, const char *reason)
+static void add(struct codec_rescue *r, const struct codec_rescue_path *path, struct str value,
+                bool is_text, const char *reason)
 {
     /* Colons, commas and the reason's quotes. */
-    size_t bytes = strlen(reason) + 6 + (r->values_are_text ? quoted_bytes(value) : value.len);
+    size_t bytes = strlen(reason) + 6 + (is_text ? quoted_bytes(value) : value.len);
     if (r->bytes + bytes + 2 * (path->bytes + 2) > CODEC_RESCUE_MAX) {
         r->left_out++;
         return;
@@ -101,8 +101,23 @@ void codec_rescue_add(struct codec_rescue *r, const struct codec_rescue_path *pa
     }
     r->bytes += bytes;
     r->alive_count++;
-    *vec_push(&r->entries) = (struct codec_rescue_entry){
-        .path = at, .path_bytes = r->paths.len - at, .value = value, .reason = reason};
+    *vec_push(&r->entries) = (struct codec_rescue_entry){.path = at,
+                                                         .path_bytes = r->paths.len - at,
+                                                         .value = value,
+                                                         .is_text = is_text,
+                                                         .reason = reason};
+}
+
+void codec_rescue_add(struct codec_rescue *r, const struct codec_rescue_path *path,
+                      struct str value, const char *reason)
+{
+    add(r, path, value, false, reason);
+}
+
+void codec_rescue_add_text(struct codec_rescue *r, const struct codec_rescue_path *path,
+                           struct str value, const char *reason)
+{
+    add(r, path, value, true, reason);
 }
 
 void codec_rescue_forget(struct codec_rescue *r, size_t from, size_t to)
@@ -147,14 +162,15 @@ static void print_without_nan(struct str json, struct buf *out)
     buf_add(out, json.ptr + copied, json.len - copied);
 }
 
-static void print_value(const struct codec_rescue *r, struct str value, struct buf *out)
+static void print_value(const struct codec_rescue *r, const struct codec_rescue_entry *e,
+                        struct buf *out)
 {
-    if (r->values_are_text) {
-        json_quote(out, value);
+    if (e->is_text) {
+        json_quote(out, e->value);
     } else if (r->has_bare_nan) {
-        print_without_nan(value, out);
+        print_without_nan(e->value, out);
     } else {
-        buf_add_str(out, value);
+        buf_add_str(out, e->value);
     }
 }
 
@@ -169,7 +185,7 @@ bool codec_rescue_print(const struct codec_rescue *r, struct arena *arena, struc
         if (e->reason != NULL) {
             buf_add(&out, r->paths.ptr + e->path, e->path_bytes);
             buf_add_char(&out, ':');
-            print_value(r, e->value, &out);
+            print_value(r, e, &out);
             buf_add_char(&out, ',');
         }
     }

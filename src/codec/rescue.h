@@ -43,13 +43,13 @@ struct codec_rescue_entry {
     size_t path; /* where it begins in `paths`, quoted as JSON */
     size_t path_bytes;
     struct str value;
+    bool is_text;       /* not JSON: printed as a string */
     const char *reason; /* NULL = forgotten */
 };
 
 /* {0} is empty. */
 struct codec_rescue {
-    bool values_are_text; /* not JSON yet: printed as strings */
-    bool has_bare_nan;    /* the values may have NaN and Infinity without quotes: gives them some */
+    bool has_bare_nan; /* values may have NaN and Infinity without quotes: gives them some */
     struct buf paths;
     VEC(struct codec_rescue_entry) entries;
     size_t alive_count;
@@ -60,9 +60,12 @@ struct codec_rescue {
 void codec_rescue_done(struct codec_rescue *r);
 void codec_rescue_reset(struct codec_rescue *r); /* empty, memory kept */
 
-/* `value` is JSON text (or text) and stays until print; `reason` is a constant. */
+/* `value` is JSON, or UTF-8 text that becomes a string, and stays until print; `reason` is a
+ * constant. */
 void codec_rescue_add(struct codec_rescue *r, const struct codec_rescue_path *path,
                       struct str value, const char *reason);
+void codec_rescue_add_text(struct codec_rescue *r, const struct codec_rescue_path *path,
+                           struct str value, const char *reason);
 /* The entries from `from` on, up to `to`, were of a value that does not count any more. */
 void codec_rescue_forget(struct codec_rescue *r, size_t from, size_t to);
 

@@ -14,11 +14,11 @@ static void assert_prints(const struct codec_rescue *r, const char *want)
 static void texts_are_printed_as_strings(void **state)
 {
     (void)state;
-    struct codec_rescue r = {.values_are_text = true};
+    struct codec_rescue r = {0};
     struct codec_rescue_path path = rescue_path_name(NULL, STR("a.b"));
     struct codec_rescue_path element = rescue_path_index(&path, 12);
-    codec_rescue_add(&r, &path, STR("x\"y"), "type");
-    codec_rescue_add(&r, &element, STR(""), "format");
+    codec_rescue_add_text(&r, &path, STR("x\"y"), "type");
+    codec_rescue_add_text(&r, &element, STR(""), "format");
     assert_prints(&r, "{\"`a.b`\":\"x\\\"y\",\"`a.b`[12]\":\"\",\"_reason\":{\"`a.b`\":\"type\","
                       "\"`a.b`[12]\":\"format\"}}");
     codec_rescue_done(&r);
@@ -46,15 +46,15 @@ static void nothing_to_tell_prints_nothing(void **state)
 static void the_text_has_a_maximum_that_escapes_count_for(void **state)
 {
     (void)state;
-    struct codec_rescue r = {.values_are_text = true};
+    struct codec_rescue r = {0};
     AUTO_BUF struct buf value = {0};
     while (value.len < CODEC_RESCUE_MAX / 4) {
         buf_add_char(&value, '\1'); /* six bytes as JSON */
     }
     struct codec_rescue_path path = rescue_path_name(NULL, STR("a"));
-    codec_rescue_add(&r, &path, buf_str(&value), "type");
+    codec_rescue_add_text(&r, &path, buf_str(&value), "type");
     assert_prints(&r, "{\"_reason\":{},\"_truncated\":1}");
-    codec_rescue_add(&r, &path, str_head(buf_str(&value), 1), "type");
+    codec_rescue_add_text(&r, &path, str_head(buf_str(&value), 1), "type");
     assert_prints(&r, "{\"a\":\"\\u0001\",\"_reason\":{\"a\":\"type\"},\"_truncated\":1}");
     codec_rescue_done(&r);
 }
