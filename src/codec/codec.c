@@ -7,9 +7,11 @@
 #include "codec/codec.h"
 
 #include "base/base.h"
+#include "codec/csv.h"
 #include "codec/framed.h"
 #include "codec/json.h"
 #include "codec/protobuf.h"
+#include "codec/text.h"
 
 struct format {
     const char *name;
@@ -23,6 +25,10 @@ struct format {
 static const struct format formats[] = {
     {"json", codec_json_open, NULL},
     {"protobuf", codec_protobuf_open, codec_protobuf_describe},
+    {"csv", codec_csv_open, NULL},
+    {"text", codec_text_open, codec_text_describe},
+    {"binary", codec_text_open_binary, codec_text_describe_binary},
+    {"raw", codec_text_open_binary, codec_text_describe_binary},
 };
 
 static int unknown_format(struct str format, struct err *err)

@@ -25,6 +25,7 @@
 #include "codec/json_fault.h"
 #include "codec/json_number.h"
 #include "codec/json_plan.h"
+#include "codec/json_rescue.h"
 #include "codec/json_rows.h"
 #include "codec/json_scalar.h"
 #include "codec/json_scan.h"
@@ -163,6 +164,7 @@ static __attribute__((noinline)) const char *find_field(struct codec_json *j,
     p = codec_json_string_read(j, node, p - 1, &name);
     if (p != NULL) {
         *ret_field = codec_json_plan_find(node, name);
+        j->has_unknown |= *ret_field == CODEC_JSON_NO_FIELD;
     }
     return p;
 }
@@ -461,8 +463,9 @@ static void set_all_null(const struct codec_json *j, struct column *const *colum
     }
 }
 
-static enum codec_row json_decode(struct codec *codec, struct str value,
-                                  struct column *const *columns, size_t row, struct arena *arena)
+static __attribute__((noinline)) enum codec_row json_decode(struct codec *codec, struct str value,
+                                                            struct column *const *columns,
+                                                            size_t row, struct arena *arena)
 {
     struct codec_json *j = (struct codec_json *)codec;
     if (value.ptr == NULL) {
@@ -482,9 +485,32 @@ static enum codec_row json_decode(struct codec *codec, struct str value,
     return LIKELY(!j->has_bad_field) ? CODEC_ROW_OK : CODEC_ROW_BAD_FIELD;
 }
 
+/* The same for a decoder that is to tell of what does not fit. */
+static enum codec_row json_decode_watched(struct codec *codec, struct str value,
+                                          struct column *const *columns, size_t row,
+                                          struct arena *arena)
+{
+    struct codec_json *j = (struct codec_json *)codec;
+    j->has_unknown = false;
+    if (j->rescue != NULL) {
+        codec_json_rescue_begin(j->rescue);
+    }
+    enum codec_row rc = json_decode(codec, value, columns, row, arena);
+    bool is_message = value.ptr != NULL && rc != CODEC_ROW_BAD;
+    if (j->notice_unknown) {
+        codec->unknown_field = is_message && j->has_unknown;
+    }
+    if (j->rescue != NULL && is_message) {
+        const char *first = memchr(value.ptr, '{', value.len);
+        codec_json_rescue_write(j, first, columns, row);
+    }
+    return rc;
+}
+
 static void json_close(struct codec *codec)
 {
     struct codec_json *j = (struct codec_json *)codec;
+    codec_json_rescue_free(j->rescue);
     codec_json_plan_done(j);
     if (j->locale != NULL) {
         freelocale((locale_t)j->locale);
@@ -498,18 +524,47 @@ static const struct codec_ops json_ops = {
     .close = json_close,
 };
 
+static const struct codec_ops json_watched_ops = {
+    .name = "json",
+    .decode = json_decode_watched,
+    .close = json_close,
+};
+
+/* Finds the field that takes what does not fit, when there is to be one. */
+static int find_rescued(struct codec_json *j, const struct type *row_type, struct str name,
+                        struct err *err)
+{
+    j->rescued_field = CODEC_JSON_NO_FIELD;
+    if (name.len == 0 || row_type->kind != TYPE_STRUCT) {
+        return 0;
+    }
+    ptrdiff_t field = type_find_field(row_type, name);
+    if (field < 0 || row_type->fields[field].type->kind != TYPE_STRING) {
+        return err_set(err, ERR_CONFIG, "the rescued column \"%.*s\" is not a STRING field",
+                       STR_FMT(str_head(name, 96)));
+    }
+    j->rescued_field = (uint32_t)field;
+    j->rescue = codec_json_rescue_new(j, j->rescued_field);
+    return 0;
+}
+
 int codec_json_open(const struct type *row_type, const struct codec_options *options,
                     struct codec **ret_codec, struct err *err)
 {
     struct codec_json *j = mem_new(struct codec_json);
-    j->codec.ops = &json_ops;
+    bool is_watched = options->notice_unknown || options->rescued_column.len > 0;
+    j->codec.ops = is_watched ? &json_watched_ops : &json_ops;
     j->codec.row_type = row_type;
     j->allow_nan = options->allow_nan;
     j->timestamp_unit = options->timestamp_unit;
     j->depth_max = options->depth_max > 0 ? options->depth_max : DEPTH_DEFAULT;
     rand_bytes(&j->hash_seed, sizeof(j->hash_seed));
     j->locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-    int rc = codec_json_plan_init(j, row_type, err);
+    j->notice_unknown = options->notice_unknown;
+    int rc = find_rescued(j, row_type, options->rescued_column, err);
+    if (rc == 0) {
+        rc = codec_json_plan_init(j, row_type, err);
+    }
     if (rc < 0) {
         json_close(&j->codec);
         return rc;

@@ -109,6 +109,42 @@ const char *codec_json_number_scan(struct codec_json *j, const struct codec_json
     return at;
 }
 
+bool codec_json_number_text(struct str text, struct codec_json_number *ret_number)
+{
+    struct codec_json_number n = {.text = text, .is_integer = true};
+    const char *at = text.ptr;
+    const char *end = at + text.len;
+    if (at < end && (*at == '-' || *at == '+')) {
+        n.is_negative = *at++ == '-';
+    }
+    const char *digits = at;
+    while (at < end && *at == '0') {
+        at++;
+    }
+    const char *first = at;
+    at = number_digits(at, end, &n.mantissa);
+    n.digit_count = (size_t)(at - first);
+    size_t written = (size_t)(at - digits);
+    if (at < end && *at == '.') {
+        first = ++at;
+        at = number_digits(at, end, &n.mantissa);
+        n.digit_count += (size_t)(at - first);
+        n.point = -(int64_t)(at - first);
+        written += (size_t)(at - first);
+        n.is_integer = false;
+    }
+    if (written > 0 && at < end && (*at | 0x20) == 'e') {
+        at++;
+        if (!scan_is_digit(end[-1])) {
+            return false; /* "1e", "1e+" */
+        }
+        n.point += read_exponent(&at, end);
+        n.is_integer = false;
+    }
+    *ret_number = n;
+    return written > 0 && at == end;
+}
+
 /* A terminated copy of a number's text: in `stack` when it is short, else *ret_heap. */
 static const char *terminated(struct str text, char *stack, size_t stack_bytes, char **ret_heap)
 {

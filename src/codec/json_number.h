@@ -21,6 +21,10 @@ struct codec_json_number {
 const char *codec_json_number_scan(struct codec_json *j, const struct codec_json_node *node,
                                    const char *p, struct codec_json_number *ret_number);
 
+/* The same for a text outside JSON, by Java's rules: "+1", ".5", "5.", "007", "1e3" and nothing
+ * around it; false when it is no number. */
+bool codec_json_number_text(struct str text, struct codec_json_number *ret_number);
+
 /* The nearest double or float, ties to even; false when it would be infinite. */
 bool codec_json_number_double(struct codec_json *j, const struct codec_json_number *n,
                               double *ret_value);

@@ -128,8 +128,15 @@ static int struct_init(struct codec_json *j, struct codec_json_node *node, struc
     node->seen = arena_new_array(&j->memory, uint64_t, node->seen_words);
     for (size_t i = 0; i < count; i++) {
         struct str name = node->type->fields[i].name;
-        if (codec_json_plan_find(node, name) != CODEC_JSON_NO_FIELD) {
+        bool is_rescued = node->parent == NULL && i == j->rescued_field;
+        if (codec_json_plan_find(node, name) != CODEC_JSON_NO_FIELD ||
+            (node->parent == NULL && !is_rescued && j->rescued_field != CODEC_JSON_NO_FIELD &&
+             str_eq(name, node->type->fields[j->rescued_field].name))) {
             return bad_type(&node->children[i], "is there twice", err);
+        }
+        node->next[i] = (uint32_t)i;
+        if (is_rescued) {
+            continue; /* not guessed (its mask is 0) and not found */
         }
         uint64_t at = codec_json_plan_hash(name, 0);
         while (node->slots[at & node->slot_mask] != 0) {
@@ -137,7 +144,6 @@ static int struct_init(struct codec_json *j, struct codec_json_node *node, struc
         }
         node->slots[at & node->slot_mask] = (uint32_t)i + 1;
         name_init(j, &node->names[i], name);
-        node->next[i] = (uint32_t)i;
     }
     node->next[count] = CODEC_JSON_NO_FIELD;
     return 0;

@@ -68,9 +68,14 @@ struct codec_json {
     struct arena *arena;
     uint32_t depth;
     bool has_bad_field;
+    bool has_unknown; /* set at the first unknown field, never cleared by the plain decoder */
     uint64_t message_number;
     struct codec_json_mark *marks; /* room for list_count */
     size_t mark_count;
+    /* What is to be told of values that do not fit; last, to leave the rest as close as it is. */
+    uint32_t rescued_field; /* of the row; no member of a message; NO_FIELD = none */
+    struct codec_json_rescue *rescue;
+    bool notice_unknown;
 };
 
 /* Builds j->root for the row type. ERR_CONFIG names the field that cannot be decoded. */

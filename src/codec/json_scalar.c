@@ -12,6 +12,7 @@
 #include "base/base.h"
 #include "codec/json_fault.h"
 #include "codec/json_number.h"
+#include "codec/json_rescue.h"
 #include "codec/json_scan.h"
 #include "codec/json_skip.h"
 #include "codec/json_string.h"
@@ -38,7 +39,7 @@ static const char *kind_of_value(char c)
     }
 }
 
-/* NULL in the column and, when it is the first, the fault. */
+/* NULL in the column, a note for the rescue and, when it is the first, the fault. */
 static void set_bad(struct codec_json *j, const struct codec_json_node *node, const char *p,
                     struct column *col, size_t row, const char *reason)
 {
@@ -53,6 +54,9 @@ static void set_bad(struct codec_json *j, const struct codec_json_node *node, co
     } else {
         codec_json_fault_field(j, node, p, reason, "%s, wanted %.*s", kind_of_value(*p),
                                STR_FMT(name));
+    }
+    if (j->rescue != NULL) {
+        codec_json_rescue_note(j->rescue, p, reason);
     }
     column_set_null(col, row);
 }
@@ -126,6 +130,15 @@ static bool integer_fits(enum type_kind kind, int64_t value)
     default:
         return true;
     }
+}
+
+bool codec_json_scalar_integer(enum type_kind kind, int64_t value, struct column *col, size_t row)
+{
+    if (!integer_fits(kind, value)) {
+        return false;
+    }
+    put_integer(col, row, kind, value);
+    return true;
 }
 
 /* The number as an integer for an integer, DATE or TIMESTAMP column; a reason when it is none. */
@@ -304,9 +317,8 @@ static const char *text_to_time(enum type_kind kind, struct str text, int64_t *r
     return integer_fits(TYPE_TIMESTAMP, *ret_us) ? NULL : "range";
 }
 
-/* Text for a column that is not STRING; a reason when it does not fit. */
-static const char *put_text(struct codec_json *j, const struct codec_json_node *node,
-                            struct str text, struct column *col, size_t row)
+const char *codec_json_scalar_text(struct codec_json *j, const struct codec_json_node *node,
+                                   struct str text, struct column *col, size_t row)
 {
     double number;
     __int128 decimal;
@@ -360,7 +372,7 @@ static const char *decode_text(struct codec_json *j, const struct codec_json_nod
     if (behind == NULL) {
         return NULL;
     }
-    const char *reason = put_text(j, node, text, col, row);
+    const char *reason = codec_json_scalar_text(j, node, text, col, row);
     if (reason != NULL) {
         set_bad(j, node, p, col, row, reason);
     }
@@ -377,7 +389,7 @@ static const char *decode_bare_special(struct codec_json *j, const struct codec_
     }
     const char *reason = "type";
     if (node->kind == TYPE_FLOAT || node->kind == TYPE_DOUBLE) {
-        reason = put_text(j, node, str_n(p, (size_t)(behind - p)), col, row);
+        reason = codec_json_scalar_text(j, node, str_n(p, (size_t)(behind - p)), col, row);
     }
     if (reason != NULL) {
         set_bad(j, node, p, col, row, reason);

@@ -23,6 +23,14 @@ const char *codec_json_scalar_string(struct codec_json *j, const struct codec_js
 const char *codec_json_scalar_mismatch(struct codec_json *j, const struct codec_json_node *node,
                                        const char *p, struct column *col, size_t row);
 
+/* Text for a column that is neither STRING nor nested; a reason ("format", "range", "type") when
+ * it does not fit, and then nothing is written. */
+const char *codec_json_scalar_text(struct codec_json *j, const struct codec_json_node *node,
+                                   struct str text, struct column *col, size_t row);
+
+/* The value into a column of one of the four integer kinds; false when it is out of range. */
+bool codec_json_scalar_integer(enum type_kind kind, int64_t value, struct column *col, size_t row);
+
 /* "2026-11-22T17:40:08[.123456…][Z]", the usual layout, to µs; false for anything else. */
 bool codec_json_scalar_usual_time(struct str text, int64_t *ret_us, bool *ret_has_zone);
 

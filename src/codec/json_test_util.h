@@ -35,17 +35,24 @@ static inline struct type_field test_field(const char *name, const struct type *
     return (struct type_field){.name = str_of(name), .type = type, .nullable = true};
 }
 
-static inline void fixture_open(struct json_fixture *f, const struct type *row_type,
-                                size_t capacity, struct codec_options options)
+static inline void fixture_open_as(struct json_fixture *f, const char *format,
+                                   const struct type *row_type, size_t capacity,
+                                   struct codec_options options)
 {
     struct err err;
     f->row_type = row_type;
-    assert_int_equal(codec_open(STR("json"), row_type, &options, &f->codec, &err), 0);
+    assert_int_equal(codec_open(str_of(format), row_type, &options, &f->codec, &err), 0);
     f->memory = column_memory_new(row_type, capacity);
     f->columns = mem_new_array(struct column *, row_type->field_count);
     for (size_t i = 0; i < row_type->field_count; i++) {
         f->columns[i] = &column_memory_columns(f->memory)[i];
     }
+}
+
+static inline void fixture_open(struct json_fixture *f, const struct type *row_type,
+                                size_t capacity, struct codec_options options)
+{
+    fixture_open_as(f, "json", row_type, capacity, options);
 }
 
 static inline void fixture_done(struct json_fixture *f)

@@ -12,7 +12,8 @@
  *  (2) Both rows read the same.
  *  (3) A bad message gives NULLs and leaves every list as long as it was; a good one
  *      leaves lists that end where they say.
- *  (4) jansson agrees, but for what it cannot hold (NUL in names, numbers beyond int64 or
+ *  (4) What was rescued is one JSON object.
+ *  (5) jansson agrees, but for what it cannot hold (NUL in names, numbers beyond int64 or
  *      double), depth (it allows 2,048), and a raw NUL behind a number, which it overlooks.
  */
 #include <stdio.h>
@@ -33,6 +34,7 @@ struct target {
     struct codec *codec;
     struct column_memory *memory;
     struct column **columns;
+    size_t rescued; /* the field that takes what does not fit; SIZE_MAX = none */
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
@@ -68,6 +70,7 @@ static const struct type *list_type(struct arena *a)
         field("a", type_array(a, element, true)),
         field("b", type_array(a, type_array(a, number, true), true)),
         field("s", element),
+        field("rest", string),
     };
     return type_struct(a, fields, ARRAY_COUNT(fields));
 }
@@ -80,6 +83,7 @@ static const struct type *map_type(struct arena *a)
     struct type_field fields[] = {
         field("a", type_map(a, string, type_map(a, string, numbers, true), true)),
         field("m", type_map(a, string, type_struct(a, inner, 1), true)),
+        field("rest", string),
     };
     return type_struct(a, fields, ARRAY_COUNT(fields));
 }
@@ -93,8 +97,8 @@ static const struct type *text_type(struct arena *a)
 
 static struct target *target_of(unsigned which, unsigned options)
 {
-    static struct target targets[TYPES][8];
-    struct target *t = &targets[which % TYPES][options % 8];
+    static struct target targets[TYPES][16];
+    struct target *t = &targets[which % TYPES][options % 16];
     if (t->codec != NULL) {
         return t;
     }
@@ -103,6 +107,14 @@ static struct target *target_of(unsigned which, unsigned options)
     t->row_type = types[which % TYPES](&t->types);
     struct codec_options o = {.timestamp_unit = (enum codec_epoch)(options % 4),
                               .allow_nan = (options & 4) != 0};
+    /* The last STRING takes what does not fit. */
+    t->rescued = SIZE_MAX;
+    for (size_t i = 0; (options & 8) != 0 && i < t->row_type->field_count; i++) {
+        if (t->row_type->fields[i].type->kind == TYPE_STRING) {
+            t->rescued = i;
+            o.rescued_column = t->row_type->fields[i].name;
+        }
+    }
     struct err err;
     if (codec_open(STR("json"), t->row_type, &o, &t->codec, &err) < 0) {
         abort();
@@ -151,6 +163,17 @@ static bool is_object(struct str s)
     }
     s = str_trim(s);
     return s.len > 0 && s.ptr[0] == '{';
+}
+
+/* Invariant (4). */
+static void check_rescued(const struct target *t, size_t row, enum codec_row rc)
+{
+    if (t->rescued == SIZE_MAX || !column_is_valid(t->columns[t->rescued], row)) {
+        return;
+    }
+    struct str text = column_get_string(t->columns[t->rescued], row);
+    require(rc != CODEC_ROW_BAD, "of a bad message nothing is rescued");
+    require(codec_json_validate(text) && is_object(text), "what is rescued is JSON");
 }
 
 static void check_jansson(struct str message, bool is_bad, const struct codec_fault *fault)
@@ -210,6 +233,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     if (is_bad) {
         check_bad(t, 0, 0);
     }
+    check_rescued(t, 0, rc);
     print_row(t, 0, &first);
     require(codec_decode(t->codec, message, t->columns, 1, &arena) == rc, "the same again");
     print_row(t, 1, &second);
