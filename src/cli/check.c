@@ -10,6 +10,7 @@
 
 #include "cli/bound.h"
 #include "cli/deadline.h"
+#include "cli/pipeline.h"
 #include "cli/spool.h"
 #include "cli/stops.h"
 
@@ -147,16 +148,27 @@ static int check_one(const struct check *c, bool connect, struct err *err)
     return rc < 0 ? rc : written;
 }
 
+static int resolve(struct plan *plan, const struct check_values *v, struct stop *stop,
+                   struct err *err)
+{
+    if (v->connect) {
+        return cli_pipeline_resolve(plan, stop, v->timeout_us, err);
+    }
+    struct plan_resolve_options options = {.stop = stop};
+    return plan_resolve(plan, &options, err);
+}
+
 static int check_file(const struct cli_args *args, const void *values, struct err *err)
 {
     const struct check_values *v = values;
     AUTO_PLAN struct plan *plan = NULL;
-    TRY(plan_load_file(args->items[0], &plan, err));
+    TRY(cli_pipeline_load(args, &plan, err));
     if (plan->tables.count == 0) {
-        return err_set(err, ERR_CONFIG, "%s has no CREATE STREAMING TABLE", args->items[0]);
+        return err_set(err, ERR_CONFIG, "%.*s has no CREATE STREAMING TABLE", STR_FMT(plan->file));
     }
     AUTO_STOPS struct cli_stops stops = {0};
     TRY(cli_stops_open(&stops, err));
+    TRY(resolve(plan, v, &stops.stop, err));
     vec_foreach (const struct plan_table, table, &plan->tables) {
         struct check c = {.stop = &stops.stop, .timeout_us = v->timeout_us};
         int rc = cli_bound_open(&c.bound, plan, table, err);
@@ -165,7 +177,7 @@ static int check_file(const struct cli_args *args, const void *values, struct er
         TRY(rc);
     }
     AUTO_BUF struct buf text = {0};
-    buf_printf(&text, "%s is fine\n", args->items[0]);
+    buf_printf(&text, "%.*s is fine\n", STR_FMT(plan->file));
     return cli_out_write(buf_str(&text), err);
 }
 
@@ -185,7 +197,7 @@ static const struct cli_option check_options[] = {
 
 const struct cli_command cli_check_command = {
     .name = "check",
-    .arguments = "FILE.sql",
+    .arguments = "[FILE.sql]",
     .summary = "show what a pipeline file means, without running it",
     .about = "Parses the file, binds its SQL and prints streams, tables, schemas and options.\n"
              "Errors name file, line and column. Nothing is read or committed.\n",
@@ -193,7 +205,7 @@ const struct cli_command cli_check_command = {
                 "  sluice check --connect vehicle_positions.sql\n",
     .options = check_options,
     .values_bytes = sizeof(struct check_values),
-    .args_min = 1,
+    .args_min = 0,
     .args_max = 1,
     .run = check_file,
 };

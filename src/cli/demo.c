@@ -116,6 +116,8 @@ static int demo_open(struct demo *d, const struct demo_values *v, struct err *er
     struct str sql = str_n((const char *)cli_demo_sql, cli_demo_sql_bytes);
     TRY(plan_load(STR("vehicle_positions.sql"), sql, &d->plan, err));
     assert(d->plan->tables.count == 1);
+    struct plan_resolve_options options = {.stop = d->stop};
+    TRY(plan_resolve(d->plan, &options, err));
     d->plan->tables.items[0].trigger = PLAN_TRIGGER_INTERVAL;
     d->plan->tables.items[0].trigger_us = DEMO_TRIGGER_US;
     return 0;

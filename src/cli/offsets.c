@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "cli/offsets_table.h"
+#include "cli/pipeline.h"
 #include "cli/print.h"
 #include "cli/stops.h"
 
@@ -136,6 +137,7 @@ static int show_offsets(const struct cli_args *args, const void *values, struct 
     AUTO_STOPS struct cli_stops stops = {0};
     TRY(plan_load_file(args->items[0], &plan, err));
     TRY(cli_stops_open(&stops, err));
+    TRY(cli_pipeline_resolve(plan, &stops.stop, v->timeout_us, err));
     vec_foreach (const struct plan_table, table, &plan->tables) {
         if (v->table != NULL && !str_eq_nocase_c(table->name, v->table)) {
             continue;
@@ -188,6 +190,7 @@ static int change_offsets(const struct cli_args *args, const struct cli_offsets_
     TRY(plan_load_file(args->items[0], &plan, err));
     TRY(cli_offsets_choose(plan, v->table, &table, err));
     TRY(cli_stops_open(&stops, err));
+    TRY(cli_pipeline_resolve(plan, &stops.stop, v->timeout_us, err));
     AUTO_OFFSETS struct cli_offsets o = {0};
     TRY(cli_offsets_open(&o, plan, table, &stops.stop, v->timeout_us, err));
     if (o.delta == NULL) {

@@ -6,6 +6,7 @@
 
 #include <unistd.h>
 
+#include "cli/pipeline.h"
 #include "cli/stops.h"
 #include "job/job.h"
 
@@ -25,7 +26,7 @@ static int run_file(const struct cli_args *args, const void *values, struct err 
 {
     const struct run_values *v = values;
     AUTO_PLAN struct plan *plan = NULL;
-    TRY(plan_load_file(args->items[0], &plan, err));
+    TRY(cli_pipeline_load(args, &plan, err));
     struct job_options options = {
         .available_now = v->available_now,
         .live = is_live(v),
@@ -36,6 +37,11 @@ static int run_file(const struct cli_args *args, const void *values, struct err 
     }
     AUTO_STOPS struct cli_stops stops = {0};
     TRY(cli_stops_open(&stops, err));
+    int rc = cli_pipeline_await(plan, &stops.stop, err);
+    if (rc == ERR_CANCELED && !stop_is_set(&stops.now)) {
+        return 0; /* stopped before there was anything to run */
+    }
+    TRY(rc);
     TRY(job_run_plan(plan, &options, &stops.stop, &stops.now, err));
     if (stop_is_set(&stops.now)) {
         return err_set(err, ERR_CANCELED,
@@ -65,19 +71,25 @@ static const struct cli_option run_options[] = {
 
 const struct cli_command cli_run_command = {
     .name = "run",
-    .arguments = "FILE.sql",
+    .arguments = "[FILE.sql]",
     .summary = "run a pipeline until it is stopped",
     .about =
         "Runs every CREATE STREAMING TABLE of the file. The first SIGTERM or SIGINT (Ctrl-C)\n"
         "finishes and commits what is under way, the second gives it up; both lose nothing, and\n"
         "neither does a kill: the next run continues where the table stands.\n"
+        "Without a file: KAFKA_TOPIC of KAFKA_BROKER into DELTA_LAKE_PATH, with columns inferred "
+        "from\n"
+        "the JSON messages and new ones added as they come (also CHECKPOINT_DIR, MINIO_ENDPOINT,\n"
+        "MINIO_ROOT_USER, MINIO_ROOT_PASSWORD).\n"
         "On a terminal there is a status line; else each commit is a log line with its progress.\n",
-    .examples = "  sluice run vehicle_positions.sql\n"
-                "  sluice run --available-now --log-format=json vehicle_positions.sql\n"
-                "  KAFKA_BROKER=kafka:9092 sluice run vehicle_positions.sql\n",
+    .examples =
+        "  sluice run vehicle_positions.sql\n"
+        "  sluice run --available-now --log-format=json vehicle_positions.sql\n"
+        "  KAFKA_BROKER=kafka:9092 sluice run vehicle_positions.sql\n"
+        "  KAFKA_BROKER=kafka:9092 KAFKA_TOPIC=dev_topic DELTA_LAKE_PATH=./lake sluice run\n",
     .options = run_options,
     .values_bytes = sizeof(struct run_values),
-    .args_min = 1,
+    .args_min = 0,
     .args_max = 1,
     .run = run_file,
 };

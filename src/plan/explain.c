@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 
+#include "codec/infer.h"
 #include "plan/complain.h"
 
 static void add_str(struct buf *out, const char *label, struct str value)
@@ -63,6 +64,13 @@ static void add_input(struct buf *out, const struct plan_input *input)
     add_str(out, "connector", str_of(stream->source->name));
     add_str(out, "format", stream->format);
     add_settings(out, &stream->settings, tables);
+    if (stream->is_inferred) {
+        buf_add_c(out,
+                  "  columns, found; to fix them, paste the list behind the stream's name:\n(\n");
+        codec_infer_print_columns(stream->row_type, out);
+        buf_add_c(out, "\n)\n");
+        return;
+    }
     buf_add_c(out, "  columns\n");
     for (size_t i = 0; i < input->declared_count; i++) {
         add_field(out, &input->row_type->fields[i], "");

@@ -343,6 +343,52 @@ int plan_parse_type_at(struct plan_parser *p, int depth, const struct type **ret
     return 0;
 }
 
+/* a.`b c`.d as infer.h writes a path. */
+static int parse_path(struct plan_parser *p, struct str *ret_path)
+{
+    AUTO_BUF struct buf path = {0};
+    do {
+        struct str part;
+        TRY(plan_parser_expect_name(p, "a field name", &part, NULL));
+        bool plain = str_find(part, '.') < 0 && str_find(part, '`') < 0;
+        buf_add_c(&path, path.len > 0 ? "." : "");
+        buf_add_c(&path, plain ? "" : "`");
+        buf_add_str(&path, part);
+        buf_add_c(&path, plain ? "" : "`");
+    } while (plan_parser_accept_symbol(p, "."));
+    *ret_path = arena_str(p->arena, buf_str(&path));
+    return 0;
+}
+
+int plan_parse_hints(struct arena *arena, struct str text, const struct type **ret_type,
+                     struct err *err)
+{
+    struct plan_subst subst;
+    struct plan_tokens tokens;
+    VEC(struct type_field) fields = {0};
+    plan_subst_none(arena, arena_str(arena, text), &subst);
+    TRY(plan_token_scan(arena, STR("hints"), &subst, &tokens, err));
+    struct plan_parser p = {.arena = arena, .file = STR("hints"), .tokens = &tokens, .err = err};
+    int rc = 0;
+    do {
+        struct type_field field = {.nullable = true};
+        rc = parse_path(&p, &field.name);
+        plan_parser_accept_symbol(&p, ":");
+        rc = rc < 0 ? rc : plan_parse_type_at(&p, 0, &field.type);
+        if (rc >= 0) {
+            *vec_push(&fields) = field;
+        }
+    } while (rc >= 0 && plan_parser_accept_symbol(&p, ","));
+    if (rc >= 0 && plan_parser_peek(&p)->kind != PLAN_TOKEN_END) {
+        rc = plan_parser_fail(&p);
+    }
+    if (rc >= 0) {
+        *ret_type = type_struct(arena, fields.items, fields.count);
+    }
+    vec_done(&fields);
+    return rc;
+}
+
 int plan_parse_type(struct arena *arena, struct str text, const struct type **ret_type,
                     struct err *err)
 {

@@ -43,6 +43,9 @@ int plan_parser_expect_name(struct plan_parser *p, const char *what, struct str 
 int plan_parser_expect_string(struct plan_parser *p, const char *what, struct str *ret_value);
 
 /* parse_type.c */
+/* "a.b BIGINT, c ARRAY<STRING>": a STRUCT whose names are paths (codec/infer.h). */
+int plan_parse_hints(struct arena *arena, struct str text, const struct type **ret_type,
+                     struct err *err);
 int plan_parse_type_at(struct plan_parser *p, int depth, const struct type **ret_type);
 
 /* parse_body.c: from the present token to the `;` or the end. */

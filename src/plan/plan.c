@@ -112,8 +112,8 @@ void plan_free(struct plan *plan)
         vec_done(&table->properties);
         vec_done(&table->settings.items);
     }
-    vec_foreach (struct codec_registry *, registry, &plan->registries) {
-        codec_registry_close(*registry);
+    for (size_t i = 0; i < plan->registries.count; i++) {
+        codec_registry_close(plan->registries.items[i]);
     }
     vec_done(&plan->registries);
     vec_done(&plan->streams);

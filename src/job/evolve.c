@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * evolve - columns for fields that nobody has declared
+ *
+ * JSON says what it holds: the noted messages are a sample, and inference gives their types.
+ * Avro and Protobuf messages with a schema's number in front name the schema that has more fields;
+ * its columns are those of codec_describe.
+ *
+ *  (1) Known fields keep their types; new ones come behind them, in nested structs too.
+ *  (2) Notes are taken under the lock: they are rare, one batch each time a producer changes.
+ */
+#include "job/evolve.h"
+
+#include <stdatomic.h>
+
+#include "codec/framed.h"
+#include "codec/infer.h"
+
+struct evolve {
+    const struct plan_stream *stream;
+    atomic_llong count;
+    struct mutex lock;
+    struct codec_infer *infer; /* guarded by .lock, as is the list below; NULL = by schemas */
+    VEC(uint32_t) schema_ids;
+};
+
+struct evolve *evolve_new(const struct plan_stream *stream)
+{
+    struct evolve *e = mem_new(struct evolve);
+    e->stream = stream;
+    mutex_init(&e->lock);
+    if (str_eq_c(stream->format, "json")) {
+        struct codec_infer_options options = {.timestamps = stream->infer_timestamps,
+                                              .allow_nan = stream->codec.allow_nan};
+        struct err err;
+        int rc = codec_infer_new(stream->format, &options, &e->infer, &err);
+        assert(rc >= 0);
+    }
+    return e;
+}
+
+void evolve_free(struct evolve *e)
+{
+    if (e == NULL) {
+        return;
+    }
+    codec_infer_free(e->infer);
+    vec_done(&e->schema_ids);
+    mutex_done(&e->lock);
+    mem_free(e);
+}
+
+static void note_schema(struct evolve *e, uint32_t id)
+{
+    vec_foreach (uint32_t, known, &e->schema_ids) {
+        if (*known == id) {
+            return;
+        }
+    }
+    *vec_push(&e->schema_ids) = id;
+}
+
+void evolve_note(struct evolve *e, struct str value)
+{
+    uint32_t id = 0;
+    MUTEX_GUARD(&e->lock);
+    atomic_fetch_add(&e->count, 1);
+    bool framed = e->stream->codec.registry != NULL && codec_framed_id(value, &id);
+    if (e->infer != NULL) {
+        struct codec_framed_header header = {0};
+        if (framed) {
+            (void)codec_framed_read(value, false, &header);
+        }
+        codec_infer_add(e->infer, str_skip(value, header.bytes));
+    } else if (framed) {
+        note_schema(e, id);
+    }
+}
+
+int64_t evolve_count(const struct evolve *e)
+{
+    return atomic_load(&e->count);
+}
+
+/* The columns that a schema of the registry amounts to. */
+static int describe(const struct evolve *e, uint32_t id, struct arena *arena,
+                    const struct type **ret_row_type, struct err *err)
+{
+    const struct codec_schema *schema = codec_registry_cached(e->stream->codec.registry, id);
+    assert(schema != NULL); /* its message was decoded */
+    struct codec_options options = e->stream->codec;
+    options.registry = NULL;
+    options.avro_schema = schema->writer;
+    options.protobuf_descriptors = schema->writer;
+    return codec_describe(e->stream->format, &options, arena, ret_row_type, err);
+}
+
+static bool is_meta(struct str name)
+{
+    for (size_t m = 0; m < PLAN_META_COUNT; m++) {
+        if (str_eq_nocase_c(name, plan_meta_names[m])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static const struct type *without_metas(struct arena *arena, const struct type *row_type)
+{
+    struct type_field *fields = arena_new_array(arena, struct type_field, row_type->field_count);
+    size_t count = 0;
+    for (size_t i = 0; i < row_type->field_count; i++) {
+        if (!is_meta(row_type->fields[i].name)) {
+            fields[count++] = row_type->fields[i];
+        }
+    }
+    return type_struct(arena, fields, count);
+}
+
+/* 1 = there was something to add. */
+static int widen(const struct type **row_type, const struct type *found, struct arena *arena,
+                 struct buf *added)
+{
+    struct codec_infer_paths paths = {0};
+    *row_type = codec_infer_widen(*row_type, without_metas(arena, found), arena, &paths);
+    for (size_t i = 0; i < paths.count; i++) {
+        buf_printf(added, "%s%.*s", added->len > 0 ? ", " : "", STR_FMT(paths.items[i]));
+    }
+    return paths.count > 0;
+}
+
+int evolve_finish(struct evolve *e, struct arena *arena, const struct type **ret_row_type,
+                  struct buf *added, struct err *err)
+{
+    MUTEX_GUARD(&e->lock);
+    const struct type *row_type = e->stream->row_type;
+    const struct type *found = NULL;
+    int rc = 0;
+    if (e->infer != NULL) {
+        found = codec_infer_type(e->infer, arena);
+        if (e->stream->hints != NULL) {
+            TRY(codec_infer_hint(found, e->stream->hints, arena, &found, err));
+        }
+        rc = widen(&row_type, found, arena, added);
+    }
+    vec_foreach (uint32_t, id, &e->schema_ids) {
+        TRY(describe(e, *id, arena, &found, err));
+        rc |= widen(&row_type, found, arena, added);
+    }
+    *ret_row_type = row_type;
+    return rc;
+}
