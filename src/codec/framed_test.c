@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* framed_test - the wire format, with an inner codec that shows what it was given */
 #include "codec/json_test_util.h"
-#include "codec/registry_fixture.h"
+#include "codec/registry_test_util.h"
 
 #include "codec/framed.h"
 #include "codec/framed_probe_fake.h"

@@ -497,7 +497,7 @@ static int object_type(struct walk *w, struct place at, const struct type **ret_
         *ret_type = type_simple(TYPE_STRING);
         return 0;
     }
-    const struct type *value;
+    const struct type *value = NULL;
     TRY(describe(w, (struct place){values, at.document}, STR("{}"), &value, err));
     *ret_type = type_map(w->arena, type_simple(TYPE_STRING), value, true);
     return 0;

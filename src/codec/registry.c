@@ -357,7 +357,7 @@ static int resolve_one(struct resolver *v, const struct codec_registry_reference
                        REFERENCES_MAX, DEPTH_MAX);
     }
     AUTO_BUF struct buf path = {0};
-    struct codec_registry_answer answer;
+    struct codec_registry_answer answer = {.has_id = false};
     version_path(reference->subject, reference->version, &path);
     buf_add_c(&path, "?deleted=true"); /* what is in use stays readable */
     if (TRY(ask(v->call, path.ptr, v->arena, &answer, err)) == SAID_UNKNOWN) {
@@ -501,7 +501,7 @@ int codec_registry_fetch(struct codec_registry *registry, uint32_t id,
         return CODEC_REGISTRY_UNKNOWN;
     }
     struct call call = call_begin(registry);
-    struct codec_registry_answer answer;
+    struct codec_registry_answer answer = {.has_id = false};
     char path[64];
     snprintf(path, sizeof(path), "/schemas/ids/%" PRIu32, id);
     AUTO_ENTRY struct codec_registry_entry *entry = mem_new(struct codec_registry_entry);
@@ -524,7 +524,7 @@ int codec_registry_latest(struct codec_registry *registry, struct str subject, u
                           const struct codec_schema **ret_schema, struct err *err)
 {
     struct call call = call_begin(registry);
-    struct codec_registry_answer answer;
+    struct codec_registry_answer answer = {.has_id = false};
     AUTO_BUF struct buf path = {0};
     version_path(subject, version, &path);
     AUTO_ENTRY struct codec_registry_entry *entry = mem_new(struct codec_registry_entry);

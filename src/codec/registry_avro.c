@@ -155,7 +155,7 @@ static int note_types(struct inliner *in, const struct json *node, struct str sp
         }
     } else if (node->kind == JSON_OBJECT) {
         struct str inner = space;
-        struct str full;
+        struct str full = STR_NULL;
         if (is_named_kind(node) && TRY(full_name(in, node, space, &full, err)) == 1) {
             struct named *named = named_add(in, full);
             if (named != NULL) {
@@ -287,7 +287,7 @@ static int copy_type(struct inliner *in, const struct json *node, struct str spa
                      struct json **ret_copy, struct err *err)
 {
     TRY(deeper(in, err));
-    struct str full;
+    struct str full = STR_NULL;
     if (node->kind == JSON_STRING) {
         TRY(copy_name(in, node, space, ret_copy, err));
     } else if (node->kind == JSON_ARRAY) {

@@ -26,8 +26,6 @@
 #define NAME_BYTES_MAX        512
 #define LOOK_US               2000
 
-extern char **environ;
-
 struct folder {
     char *path;
 };

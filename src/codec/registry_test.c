@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* registry_test - the client against a registry that misbehaves on order */
-#include "codec/registry_fixture.h"
+#include "codec/registry_test_util.h"
 
 #include "codec/registry_answer.h"
 #include "codec/registry_avro.h"

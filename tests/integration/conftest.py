@@ -3,7 +3,8 @@
 
 Servers are started when the first test asks for them and live as long as the
 run; tests keep apart by names.  A test that wants a server of its own (other
-settings, or to stop it) takes `own_kafka`, `own_minio` or `own_versitygw`.
+settings, or to stop it) takes `own_kafka`, `own_minio`, `own_versitygw` or
+`own_registry`.
 When a test fails, its report ends with the logs of its own processes and of the
 servers that were running, and the folders are kept.
 """
@@ -17,6 +18,7 @@ from sluicetest import spark as spark_session
 from sluicetest.delta import Table
 from sluicetest.kafka import KafkaBroker
 from sluicetest.process import Process
+from sluicetest.registry import SchemaRegistry
 from sluicetest.s3 import MinIO, S3Server, Versitygw
 from sluicetest.sluice import Sluice
 
@@ -46,6 +48,11 @@ def minio(server_dir):
 @pytest.fixture(scope="session")
 def versitygw(server_dir):
     yield from _running(Versitygw(server_dir / "versitygw"))
+
+
+@pytest.fixture(scope="session")
+def registry(server_dir):
+    yield from _running(SchemaRegistry(server_dir / "registry"))
 
 
 @pytest.fixture(params=["minio", "versitygw"])
@@ -138,6 +145,11 @@ def own_minio(tmp_path):
 @pytest.fixture
 def own_versitygw(tmp_path):
     yield from _own(Versitygw, tmp_path)
+
+
+@pytest.fixture
+def own_registry(tmp_path):
+    yield from _own(SchemaRegistry, tmp_path)
 
 
 # --- reports ----------------------------------------------------------------

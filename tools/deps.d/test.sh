@@ -6,6 +6,8 @@
 GO_VERSION=1.26.8
 MINIO_MODULE=github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c
 VERSITYGW_MODULE=github.com/versity/versitygw/cmd/versitygw@v1.8.0
+APICURIO_ARTIFACT=io.apicurio:apicurio-registry-app:2.6.13.Final:tar.gz:all
+APICURIO_SHA256=3cda1b34aa020fb4ac4dd6a66018d757e81e437f97e20a1f92d366b70091c6ba
 
 deps_test() {
     test_programs
@@ -18,6 +20,7 @@ deps_test() {
         say "minio and versitygw are compiling in the background (tools/deps wait)"
     fi
     recipe_make kafka
+    recipe_make apicurio
     recipe_make python
     recipe_make spark
 }
@@ -76,6 +79,22 @@ kafka_make() { maven_jars kafka "$PREFIX/kafka"; }
 
 spark_key() { cat "$TOOLS/maven/spark.xml" "$TOOLS/maven/spark.sha256"; }
 spark_make() { maven_jars spark "$PREFIX/spark"; }
+
+apicurio_key() { echo "$APICURIO_ARTIFACT $APICURIO_SHA256"; }
+
+# A Schema Registry: the program and all its jars are in one archive. 3.x wants a
+# newer Java than Debian has.
+apicurio_make() {
+    mvn -B -q --strict-checksums dependency:copy -Dartifact="$APICURIO_ARTIFACT" \
+        -DoutputDirectory="$PWD"
+    local file=apicurio-registry-app-2.6.13.Final-all.tar.gz
+    verify "$file" "$APICURIO_SHA256"
+    mkdir apicurio
+    tar -xzf "$file" -C apicurio
+    mv apicurio/*-runner.jar apicurio/registry.jar
+    rm -rf "$PREFIX/apicurio"
+    mv apicurio "$PREFIX/apicurio"
+}
 
 # The jars that maven/NAME.xml names, with all they need, in TARGET.
 maven_jars() { # NAME TARGET

@@ -6,6 +6,7 @@ readers and a ledger that share no code with Sluice.
     process  a child process: started, waited for, stopped by its own pid, logged
     kafka    KafkaBroker: one KRaft node, with topics, producing, consuming
     s3       S3Client (own signatures), MinIO, Versitygw
+    registry SchemaRegistry: Apicurio's, through its Confluent-compatible API
     sluice   Sluice: the binary with a pipeline file
     delta    reading tables by delta-rs, and the log as it lies there
     spark    a Spark session with Delta, Kafka and S3

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef CODEC_REGISTRY_FIXTURE_H
-#define CODEC_REGISTRY_FIXTURE_H
+#ifndef CODEC_REGISTRY_TEST_UTIL_H
+#define CODEC_REGISTRY_TEST_UTIL_H
 
 #include "codec/registry.h"
 #include "store/http_fake.h"
@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 /*
- * registry_fixture - a fake registry and a client of it (for tests only)
+ * registry_test_util - a fake registry and a client of it (for tests only)
  */
 #define SECOND_US INT64_C(1000000)
 
