@@ -7,6 +7,7 @@
 #include "codec/codec.h"
 
 #include "base/base.h"
+#include "codec/avro.h"
 #include "codec/json.h"
 
 struct format {
@@ -20,6 +21,7 @@ struct format {
 
 static const struct format formats[] = {
     {"json", codec_json_open, NULL},
+    {"avro", codec_avro_open, codec_avro_describe},
 };
 
 static int unknown_format(struct str format, struct err *err)
