@@ -7,6 +7,7 @@
 #include "codec/codec.h"
 
 #include "base/base.h"
+#include "codec/avro.h"
 #include "codec/csv.h"
 #include "codec/framed.h"
 #include "codec/json.h"
@@ -25,6 +26,7 @@ struct format {
 static const struct format formats[] = {
     {"json", codec_json_open, NULL},
     {"protobuf", codec_protobuf_open, codec_protobuf_describe},
+    {"avro", codec_avro_open, codec_avro_describe},
     {"csv", codec_csv_open, NULL},
     {"text", codec_text_open, codec_text_describe},
     {"binary", codec_text_open_binary, codec_text_describe_binary},
