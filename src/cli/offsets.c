@@ -20,9 +20,9 @@
 /* ---- show ---------------------------------------------------------------------------------- */
 
 static const struct cli_print_column show_columns[] = {
-    {{"stream", 6}, false}, {{"topic", 5}, false},    {{"partition", 9}, true},
-    {{"table", 5}, true},   {{"log start", 9}, true}, {{"log end", 7}, true},
-    {{"lag", 3}, true},     {{"state", 5}, false},
+    {{"stream", 6}, false}, {{"topic", 5}, false}, {{"partition", 9}, true},
+    {{"table", 5}, true},   {{"group", 5}, true},  {{"log start", 9}, true},
+    {{"log end", 7}, true}, {{"lag", 3}, true},    {{"state", 5}, false},
 };
 
 static struct str number_cell(struct arena *arena, int64_t value)
@@ -48,6 +48,7 @@ static int print_rows(const struct cli_offsets *o, struct err *err)
             row->position.topic,
             number_cell(&arena, row->position.partition),
             number_cell(&arena, row->position.next_offset),
+            number_cell(&arena, row->group_offset),
             number_cell(&arena, row->log_start),
             number_cell(&arena, row->log_end),
             number_cell(&arena, lag),
@@ -86,6 +87,7 @@ static int print_json(const struct cli_offsets *o, struct err *err)
         json_name(&w, "partition");
         json_i64(&w, row->position.partition);
         json_number(&w, "offset", row->position.next_offset);
+        json_number(&w, "groupOffset", row->group_offset);
         json_number(&w, "logStart", row->log_start);
         json_number(&w, "logEnd", row->log_end);
         json_number(&w, "lag", cli_offsets_lag(row));
@@ -125,6 +127,9 @@ static int show_one(struct cli_offsets *o, const struct cli_offsets_values *v, s
     }
     if (o->trouble[0] != '\0') {
         cli_out_note("the ends of the logs are not known: %s\n", o->trouble);
+    }
+    if (o->group_trouble[0] != '\0') {
+        cli_out_note("what lag tools have been told is not known: %s\n", o->group_trouble);
     }
     return 0;
 }
@@ -327,7 +332,8 @@ static int adopt_offsets(const struct cli_args *args, const void *values, struct
 }
 
 static const struct cli_action offsets_actions[] = {
-    {"show", "FILE.sql", "positions in the table, starts and ends of the logs, lag", show_offsets},
+    {"show", "FILE.sql", "positions in table and consumer group, ends of the logs, lag",
+     show_offsets},
     {"set", "FILE.sql", "read one partition from another offset on", set_offset},
     {"reset", "FILE.sql",
      "forget all positions: the next run begins by startingOffsets (a recreated topic)",

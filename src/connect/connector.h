@@ -12,6 +12,8 @@
  *
  *     open   discover   start   ( poll | verify | acknowledge | start )*   close
  *
+ * (acknowledged, which only informs people, at any time after discover).
+ *
  * A source delivers the messages of each partition in order of offset and never one below the
  * position it was started at.  Partitions are known by index in source->partitions, which only
  * grows; the job reads `next_offset` there when it cuts a batch: as the job is also the one who
@@ -89,6 +91,7 @@ struct source_ops {
     int (*bound)(struct source *s, struct err *err);
     int (*verify)(struct source *s, struct err *err);
     void (*acknowledge)(struct source *s, const int64_t *next_offsets, size_t count);
+    int (*acknowledged)(struct source *s, int64_t *ret_offsets, struct err *err); /* may be NULL */
     void (*close)(struct source *s);
 };
 
@@ -135,6 +138,10 @@ int source_verify(struct source *s, struct err *err);
 /* Tells lag tools what is durable now; best effort, does not wait. next_offsets[i] < 0 = skip.
  * Any thread. */
 void source_acknowledge(struct source *s, const int64_t *next_offsets, size_t count);
+/* What lag tools have been told of each partition: ret_offsets[i], -1 = nothing. A connector
+ * without such tools answers -1 for all. Waits for the broker, but only for seconds: then ERR_IO.
+ */
+int source_acknowledged(struct source *s, int64_t *ret_offsets, struct err *err);
 void source_close(struct source *s); /* NULL is fine; packets may outlive it */
 
 /* For connectors: sets status, and since_mono_us when the state is another one. */

@@ -560,5 +560,6 @@ const struct source_ops kafka_source_ops = {
     .bound = kafka_offsets_bound,
     .verify = kafka_topics_verify,
     .acknowledge = kafka_group_acknowledge,
+    .acknowledged = kafka_group_acknowledged,
     .close = kafka_close,
 };

@@ -75,6 +75,7 @@ def test_available_now_reads_what_is_there_and_ends(bench):
     positions = bench.positions()
     assert {p: (r["offset"], r["logStart"], r["logEnd"], r["lag"], r["state"])
             for p, r in positions.items()} == {0: (3, 0, 4, 1, "ok"), 1: (1, 0, 1, 0, "ok")}
+    assert {p: r["groupOffset"] for p, r in positions.items()} == {0: 3, 1: 1}
     bench.drain()
     assert bench.ids() == [1, 2, 3, 4, 5]
 
@@ -112,6 +113,19 @@ def test_offsets_before_the_first_run(bench):
     assert {r["state"] for r in bench.positions().values()} == {"new"}
     assert "not there yet" in bench.offsets("show").stdout
     assert "no Delta table" in bench.offsets("reset", exit_code=2).stderr
+
+
+def test_show_tells_the_group_from_the_table(bench):
+    bench.produce(1, 2, 3)
+    assert {r["groupOffset"] for r in bench.positions().values()} == {None}
+    bench.drain()
+    bench.kafka.commit_group("sluice-copies", bench.topic, {0: 1})
+    row = bench.positions()[0]
+    assert (row["offset"], row["groupOffset"], row["logEnd"]) == (3, 1, 3)
+    cells = [[cell.strip() for cell in line.split("|")]
+             for line in bench.offsets("show").stdout.splitlines() if "|" in line]
+    assert cells[0][3:7] == ["table", "group", "log start", "log end"]
+    assert cells[1][3:7] == ["3", "1", "0", "3"]
 
 
 # --- the ways on --------------------------------------------------------------------
