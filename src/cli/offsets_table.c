@@ -143,6 +143,7 @@ static int ask_limits(struct cli_offsets *o, struct str stream, struct source *s
             .topic_id = arena_str(&o->arena, p->topic_id),
             .partition = p->number,
             .next_offset = -1,
+            .leader_epoch = -1,
         };
         struct cli_offsets_row *row = row_of(o, &position);
         row->current = true;

@@ -59,6 +59,8 @@ struct source_partition {
     int64_t limit_offset; /* deliver nothing at or above; INT64_MAX = no limit */
     bool started;         /* in the assignment */
     bool at_limit;        /* everything below the limit has been delivered */
+    int32_t leader_epoch; /* of the record below next_offset, or a later one; -1 = unknown. Set
+                             before start, delivery finds out if the log was truncated below */
     int64_t lost_count;   /* offsets that retention took before we came (failOnDataLoss=false) */
 };
 

@@ -126,6 +126,115 @@ static void a_position_beyond_the_end_is_a_truncated_log(void **state)
     fixture_free(f);
 }
 
+/* What is appended from now on has the next leader epoch. */
+static void elect(struct fixture *f, int broker)
+{
+    assert_int_equal(rd_kafka_mock_partition_set_leader(f->cluster, "t", 0, broker), 0);
+}
+
+/* Two brokers; the first leads partition 0. (The mock crashes when a fetch finds no leader.) */
+static struct fixture *elected_topic(int partitions, int messages)
+{
+    struct fixture *f = fixture_topic_on(2, partitions, 0);
+    elect(f, 1);
+    for (int p = 0; p < partitions; p++) {
+        fixture_produce(f, "t", p, 0, messages);
+    }
+    return f;
+}
+
+static void the_epoch_of_the_last_record_delivered_is_known(void **state)
+{
+    (void)state;
+    struct fixture *f = elected_topic(2, 100);
+    struct taken t = {0};
+    elect(f, 2);
+    fixture_produce(f, "t", 0, 100, 50);
+    fixture_set(f, "startingOffsets", "earliest");
+    fixture_begin(f);
+    assert_int_equal(f->source->partitions.items[0].leader_epoch, -1);
+    assert_int_equal(fixture_take(f, 250, &t), SOURCE_PACKET);
+    int32_t before = f->source->partitions.items[1].leader_epoch;
+    assert_true(before >= 0);
+    assert_true(f->source->partitions.items[0].leader_epoch > before);
+    fixture_free(f);
+}
+
+static void a_position_with_its_epoch_is_looked_at_before_it_is_read(void **state)
+{
+    (void)state;
+    struct fixture *f = elected_topic(1, 100);
+    struct taken t = {0};
+    fixture_begin_at(f, 0);
+    assert_int_equal(fixture_take(f, 100, &t), SOURCE_PACKET);
+    int32_t epoch = f->source->partitions.items[0].leader_epoch;
+    elect(f, 2);
+    fixture_produce(f, "t", 0, 100, 50);
+    source_close(f->source);
+    f->source = NULL;
+    rd_kafka_mock_start_request_tracking(f->cluster);
+    fixture_open(f);
+    f->source->partitions.items[0].next_offset = 100;
+    f->source->partitions.items[0].leader_epoch = epoch;
+    OK(source_start(f->source, &f->err));
+    struct taken again = {0};
+    assert_int_equal(fixture_take(f, 50, &again), SOURCE_PACKET);
+    assert_int_equal(again.first[0], 100);
+    assert_int_equal(fixture_requests(f, API_OFFSET_FOR_EPOCH), 1);
+    assert_true(f->source->partitions.items[0].leader_epoch > epoch);
+    fixture_free(f);
+}
+
+static void a_log_that_was_truncated_and_grew_again_is_noticed(void **state)
+{
+    (void)state;
+    struct fixture *f = elected_topic(1, 100);
+    struct taken t = {0};
+    fixture_begin_at(f, 0);
+    assert_int_equal(fixture_take(f, 100, &t), SOURCE_PACKET);
+    int32_t epoch = f->source->partitions.items[0].leader_epoch;
+    elect(f, 2);
+    fixture_produce(f, "t", 0, 100, 50);
+    source_close(f->source);
+    f->source = NULL;
+    fixture_open(f);
+    /* The table says that 20 more records of the old epoch were read: the new leader lacks them. */
+    f->source->partitions.items[0].next_offset = 120;
+    f->source->partitions.items[0].leader_epoch = epoch;
+    OK(source_start(f->source, &f->err));
+    assert_int_equal(fixture_take_news(f), ERR_DATA);
+    assert_non_null(strstr(f->err.msg,
+                           "topic \"t\" partition 0: the log was truncated below offset "
+                           "120, which is next, and has grown again"));
+    assert_int_equal(f->source->partitions.items[0].next_offset, 120);
+    /* Set back by hand, without an epoch, it is read. */
+    f->source->partitions.items[0].next_offset = 100;
+    f->source->partitions.items[0].leader_epoch = -1;
+    OK(source_start(f->source, &f->err));
+    struct taken again = {0};
+    assert_int_equal(fixture_take(f, 50, &again), SOURCE_PACKET);
+    fixture_free(f);
+}
+
+static void a_position_moved_by_loss_or_a_limit_has_no_epoch(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_topic(1, 100);
+    struct taken t = {0};
+    fixture_set(f, "failOnDataLoss", "false");
+    fixture_begin_at(f, 0);
+    assert_int_equal(fixture_take(f, 100, &t), SOURCE_PACKET);
+    assert_true(f->source->partitions.items[0].leader_epoch >= 0);
+    assert_int_equal(rd_kafka_mock_partition_delete_records(f->cluster, "t", 0, 100), 0);
+    f->source->partitions.items[0].next_offset = 10;
+    f->source->partitions.items[0].limit_offset = 100;
+    OK(source_start(f->source, &f->err));
+    assert_int_equal(fixture_take(f, 101, &t), SOURCE_END);
+    assert_int_equal(f->source->partitions.items[0].lost_count, 90);
+    assert_int_equal(f->source->partitions.items[0].leader_epoch, -1);
+    fixture_free(f);
+}
+
 static void a_false_alarm_loses_nothing(void **state)
 {
     (void)state;
@@ -385,6 +494,10 @@ int main(void)
         cmocka_unit_test(offsets_that_retention_took_are_counted_when_loss_is_allowed),
         cmocka_unit_test(a_bounded_run_over_a_log_that_lost_everything_ends),
         cmocka_unit_test(a_position_beyond_the_end_is_a_truncated_log),
+        cmocka_unit_test(the_epoch_of_the_last_record_delivered_is_known),
+        cmocka_unit_test(a_position_with_its_epoch_is_looked_at_before_it_is_read),
+        cmocka_unit_test(a_log_that_was_truncated_and_grew_again_is_noticed),
+        cmocka_unit_test(a_position_moved_by_loss_or_a_limit_has_no_epoch),
         cmocka_unit_test(a_false_alarm_loses_nothing),
         cmocka_unit_test(passing_fetch_errors_lose_nothing),
         cmocka_unit_test(missing_rights_show_in_the_status),

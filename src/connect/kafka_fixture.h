@@ -51,14 +51,19 @@ static inline void fixture_fail(const struct err *err)
         }                                                                                          \
     } while (0)
 
-static inline struct fixture *fixture_new(void)
+static inline struct fixture *fixture_new_on(int brokers)
 {
     struct fixture *f = mem_new(struct fixture);
     stop_init(&f->stop);
-    OK(mock_broker_open(1, &f->mock, &f->err));
+    OK(mock_broker_open(brokers, &f->mock, &f->err));
     f->cluster = mock_broker_cluster(f->mock);
     fixture_set(f, "kafka.bootstrap.servers", mock_broker_bootstrap(f->mock));
     return f;
+}
+
+static inline struct fixture *fixture_new(void)
+{
+    return fixture_new_on(1);
 }
 
 static inline void fixture_free(struct fixture *f)
@@ -92,16 +97,21 @@ static inline void fixture_produce(struct fixture *f, const char *topic, int par
     vec_done(&settings.items);
 }
 
-/* A fixture with the topic "t", every partition with `messages` messages, subscribed to. */
-static inline struct fixture *fixture_topic(int partitions, int messages)
+/* The topic "t", every partition with `messages` messages, subscribed to. */
+static inline struct fixture *fixture_topic_on(int brokers, int partitions, int messages)
 {
-    struct fixture *f = fixture_new();
+    struct fixture *f = fixture_new_on(brokers);
     OK(mock_broker_create_topic(f->mock, "t", partitions, &f->err));
     for (int p = 0; p < partitions; p++) {
         fixture_produce(f, "t", p, 0, messages);
     }
     fixture_set(f, "subscribe", "t");
     return f;
+}
+
+static inline struct fixture *fixture_topic(int partitions, int messages)
+{
+    return fixture_topic_on(1, partitions, messages);
 }
 
 /* open, but nothing is asked yet */

@@ -264,6 +264,7 @@ struct batch *batch_new(const struct plan_query *query, struct source *const *so
         in->partition_count = sources[i]->partitions.count;
         in->start_offsets = arena_new_array(&batch->arena, int64_t, in->partition_count);
         in->end_offsets = arena_new_array(&batch->arena, int64_t, in->partition_count);
+        in->end_epochs = arena_new_array(&batch->arena, int32_t, in->partition_count);
         in->log_ends = arena_new_array(&batch->arena, int64_t, in->partition_count);
         struct source_partition *partitions =
             arena_new_array(&batch->arena, struct source_partition, in->partition_count);
@@ -358,6 +359,7 @@ void batch_seal(struct batch *batch)
         struct batch_input *in = &batch->inputs[i];
         for (size_t p = 0; p < in->partition_count; p++) {
             in->end_offsets[p] = in->source->partitions.items[p].next_offset;
+            in->end_epochs[p] = in->source->partitions.items[p].leader_epoch;
             in->log_ends[p] = in->source->partitions.items[p].end_offset;
         }
     }
@@ -401,6 +403,7 @@ size_t batch_positions(const struct batch *batch, struct sink_position *out, siz
                 .topic_id = part->topic_id,
                 .partition = part->number,
                 .next_offset = in->end_offsets[p],
+                .leader_epoch = in->end_epochs[p],
             };
         }
     }

@@ -51,7 +51,8 @@ struct batch_input {
     int64_t single_offset;
     int64_t *start_offsets; /* by partition: where this batch begins and ends */
     int64_t *end_offsets;
-    int64_t *log_ends; /* last known ends of the logs, when it was sealed; -1 = unknown */
+    int32_t *end_epochs; /* leader epochs at end_offsets; -1 = unknown */
+    int64_t *log_ends;   /* last known ends of the logs, when it was sealed; -1 = unknown */
     size_t partition_count;
     struct batch_counts counts;
     atomic_int locals_open;
