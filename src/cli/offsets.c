@@ -157,7 +157,7 @@ static int show_offsets(const struct cli_args *args, const void *values, struct 
 
 /* Shows the changes, asks, commits. */
 static int confirm_and_commit(struct cli_offsets *o, const struct cli_offsets_values *v,
-                              struct err *err)
+                              struct stop *stop, struct err *err)
 {
     if (o->changes.count == 0) {
         cli_out_note("there is nothing to change\n");
@@ -168,8 +168,9 @@ static int confirm_and_commit(struct cli_offsets *o, const struct cli_offsets_va
     TRY(cli_out_write(buf_str(&text), err));
     if (!v->yes) {
         int answer =
-            TRY(cli_out_ask("Commit this? A running instance of the query will stop.", err));
+            TRY(cli_out_ask("Commit this? A running instance of the query will stop.", stop, err));
         if (answer == 0) {
+            cli_out_note("nothing was changed\n");
             return err_set(err, ERR_CANCELED, "nothing was changed");
         }
     }
@@ -204,7 +205,7 @@ static int change_offsets(const struct cli_args *args, const struct cli_offsets_
                              o.trouble);
     }
     TRY(change(&o, v, err));
-    return confirm_and_commit(&o, v, err);
+    return confirm_and_commit(&o, v, &stops.stop, err);
 }
 
 /* "topic:3" -> the row it means; several streams may read one topic. */

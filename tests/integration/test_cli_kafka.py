@@ -10,7 +10,7 @@ import pytest
 from sluicetest import deps
 from sluicetest.delta import Table
 from sluicetest.process import Process, wait_until
-from sluicetest.sluice import command
+from sluicetest.sluice import ask, command
 
 PIPELINE = """
 CREATE STREAM lines (id BIGINT, name STRING) USING kafka OPTIONS (
@@ -227,6 +227,44 @@ def test_skip_goes_on_after_what_retention_took(bench):
     bench.offsets("skip", "--partition", f"{bench.topic}:0")
     bench.drain()
     assert bench.ids() == [1, 4]
+
+
+# --- the question ---------------------------------------------------------------------
+
+
+CHANGES = {"set": ["--partition", "{topic}:0", "--offset", "1"], "reset": [],
+           "skip": ["--partition", "{topic}:1"], "adopt": ["--from", "copies"]}
+
+
+@pytest.mark.parametrize("action", CHANGES)
+def test_a_change_is_asked_for_on_a_terminal(bench, action):
+    bench.produce(1, 2, 3)
+    bench.drain()
+    bench.produce(4, partition=1)
+    bench.drain()
+    bench.produce(5, partition=1)
+    version = bench.place.version()
+    words = ["offsets", action, bench.file, *(w.format(topic=bench.topic) for w in CHANGES[action])]
+    for answer in (b"n\n", b"\n", b"yesterday\n", b"\x04"):
+        asked = ask(*words, answer=answer)
+        assert asked.exit_code == 130 and "nothing was changed" in asked.stderr, asked
+        assert "->" in asked.stdout  # what would be written was shown
+        assert bench.place.version() == version
+    refused = command(*words)
+    assert refused.exit_code == 2 and "--yes" in refused.stderr
+    assert bench.place.version() == version
+    asked = ask(*words, answer=b"Y\n" if action == "reset" else b"yes\n")
+    assert asked.exit_code == 0 and f"committed as version {version + 1}" in asked.stdout, asked
+    assert bench.place.version() == version + 1
+
+
+def test_an_interrupt_at_the_question_changes_nothing(bench):
+    bench.produce(1)
+    bench.drain()
+    version = bench.place.version()
+    asked = ask("offsets", "reset", bench.file, answer=b"\x03")
+    assert asked.exit_code == 130 and "nothing was changed" in asked.stderr, asked
+    assert bench.place.version() == version
 
 
 # --- produce ------------------------------------------------------------------------
