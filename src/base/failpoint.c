@@ -2,27 +2,28 @@
 /*
  * failpoint - named places where a test can make the process die or wait
  *
- * The variable is read once; every thread may pass.
+ * The variable is read once, before main and any other thread; every thread may pass.
  */
 #include "base/failpoint.h"
 
-#include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/str.h"
 
+atomic_bool failpoint_is_set;
+
 static struct {
-    struct str name; /* ptr NULL = no point is set */
+    struct str name;
     bool pause;
     atomic_long countdown;
 } point;
 
-static void point_read(void)
+__attribute__((constructor)) void failpoint_read(void)
 {
     struct str rest = str_of(getenv("SLUICE_FAILPOINT"));
+    atomic_store(&failpoint_is_set, rest.len > 0);
     if (rest.len == 0) {
         return;
     }
@@ -40,9 +41,7 @@ static void point_read(void)
 
 void failpoint_hit(const char *name)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, point_read);
-    if (point.name.ptr == NULL || !str_eq_c(point.name, name)) {
+    if (!str_eq_c(point.name, name)) {
         return;
     }
     if (atomic_fetch_sub(&point.countdown, 1) == 1) {

@@ -7,10 +7,26 @@
  *
  * SLUICE_FAILPOINT="name" kills the process (SIGKILL) when it first gets to
  * that place, "name:3" at the third time, "name:1:pause" stops it with SIGSTOP
- * there instead.  Without the variable a point costs one load.
+ * there instead.  The variable is read before main; without it a point costs a load and a branch.
  */
-void failpoint_hit(const char *name);
+#include <stdatomic.h>
+#include <stdbool.h>
 
-#define FAILPOINT(name) failpoint_hit(name)
+#include "base/attr.h"
+
+extern atomic_bool failpoint_is_set;
+
+void failpoint_hit(const char *name);
+/* Reads the variable again; for tests, which change it. */
+void failpoint_read(void);
+
+static inline void failpoint_pass(const char *name)
+{
+    if (UNLIKELY(atomic_load_explicit(&failpoint_is_set, memory_order_relaxed))) {
+        failpoint_hit(name);
+    }
+}
+
+#define FAILPOINT(name) failpoint_pass(name)
 
 #endif

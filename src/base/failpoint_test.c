@@ -2,7 +2,7 @@
 /*
  * failpoint_test - named places where a test can make the process die or wait
  *
- * The variable is read once a process: every case runs in a child of its own.
+ * The variable is read before main: every case runs in a child that reads its own.
  */
 #include "base/failpoint.h"
 
@@ -29,6 +29,7 @@ static int status_of(const char *variable, int passes)
         } else {
             setenv("SLUICE_FAILPOINT", variable, 1);
         }
+        failpoint_read();
         for (int i = 0; i < passes; i++) {
             FAILPOINT("a");
         }
@@ -70,9 +71,31 @@ static void point_may_stop_instead(void **state)
     assert_true(WIFSTOPPED(status) && WSTOPSIG(status) == SIGSTOP);
 }
 
-int main(void)
+/* As a user sets it: the program runs itself anew, with the variable in its environment. */
+static void the_variable_counts_from_the_start_of_the_process(void **state)
 {
+    (void)state;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        setenv("SLUICE_FAILPOINT", "a", 1);
+        execl("/proc/self/exe", "failpoint_test", "pass", (char *)NULL);
+        _exit(99);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+
+int main(int argc, char **argv)
+{
+    (void)argv;
+    if (argc > 1) {
+        FAILPOINT("a");
+        return 0;
+    }
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_variable_counts_from_the_start_of_the_process),
         cmocka_unit_test(point_that_is_not_set_does_nothing),
         cmocka_unit_test(point_kills_at_the_count_given),
         cmocka_unit_test(point_may_stop_instead),

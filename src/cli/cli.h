@@ -85,8 +85,9 @@ int cli_out_write(struct str text, struct err *err);
 bool cli_out_is_terminal(void);
 /* A line for people on stderr: progress, hints, questions. */
 void cli_out_note(const char *fmt, ...) PRINTF(1, 2);
-/* Asks on the terminal; 1 = yes. ERR_CONFIG when there is nobody to ask. */
-int cli_out_ask(const char *question, struct err *err);
+/* Asks on the terminal; 1 = yes, 0 = anything else, also the end of input and the stop. ERR_CONFIG
+ * when there is nobody to ask. */
+int cli_out_ask(const char *question, struct stop *stop, struct err *err);
 
 /* "did you mean": the nearest of `names` (NULL-terminated), or NULL. */
 const char *cli_option_nearest(struct str given, const char *const *names);

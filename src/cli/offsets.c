@@ -21,9 +21,9 @@
 /* ---- show ---------------------------------------------------------------------------------- */
 
 static const struct cli_print_column show_columns[] = {
-    {{"stream", 6}, false}, {{"topic", 5}, false},    {{"partition", 9}, true},
-    {{"table", 5}, true},   {{"log start", 9}, true}, {{"log end", 7}, true},
-    {{"lag", 3}, true},     {{"state", 5}, false},
+    {{"stream", 6}, false}, {{"topic", 5}, false}, {{"partition", 9}, true},
+    {{"table", 5}, true},   {{"group", 5}, true},  {{"log start", 9}, true},
+    {{"log end", 7}, true}, {{"lag", 3}, true},    {{"state", 5}, false},
 };
 
 static struct str number_cell(struct arena *arena, int64_t value)
@@ -49,6 +49,7 @@ static int print_rows(const struct cli_offsets *o, struct err *err)
             row->position.topic,
             number_cell(&arena, row->position.partition),
             number_cell(&arena, row->position.next_offset),
+            number_cell(&arena, row->group_offset),
             number_cell(&arena, row->log_start),
             number_cell(&arena, row->log_end),
             number_cell(&arena, lag),
@@ -87,6 +88,7 @@ static int print_json(const struct cli_offsets *o, struct err *err)
         json_name(&w, "partition");
         json_i64(&w, row->position.partition);
         json_number(&w, "offset", row->position.next_offset);
+        json_number(&w, "groupOffset", row->group_offset);
         json_number(&w, "logStart", row->log_start);
         json_number(&w, "logEnd", row->log_end);
         json_number(&w, "lag", cli_offsets_lag(row));
@@ -127,6 +129,9 @@ static int show_one(struct cli_offsets *o, const struct cli_offsets_values *v, s
     if (o->trouble[0] != '\0') {
         cli_out_note("the ends of the logs are not known: %s\n", o->trouble);
     }
+    if (o->group_trouble[0] != '\0') {
+        cli_out_note("what lag tools have been told is not known: %s\n", o->group_trouble);
+    }
     return 0;
 }
 
@@ -154,7 +159,7 @@ static int show_offsets(const struct cli_args *args, const void *values, struct 
 
 /* Shows the changes, asks, commits. */
 static int confirm_and_commit(struct cli_offsets *o, const struct cli_offsets_values *v,
-                              struct err *err)
+                              struct stop *stop, struct err *err)
 {
     if (o->changes.count == 0) {
         cli_out_note("there is nothing to change\n");
@@ -165,8 +170,9 @@ static int confirm_and_commit(struct cli_offsets *o, const struct cli_offsets_va
     TRY(cli_out_write(buf_str(&text), err));
     if (!v->yes) {
         int answer =
-            TRY(cli_out_ask("Commit this? A running instance of the query will stop.", err));
+            TRY(cli_out_ask("Commit this? A running instance of the query will stop.", stop, err));
         if (answer == 0) {
+            cli_out_note("nothing was changed\n");
             return err_set(err, ERR_CANCELED, "nothing was changed");
         }
     }
@@ -202,7 +208,7 @@ static int change_offsets(const struct cli_args *args, const struct cli_offsets_
                              o.trouble);
     }
     TRY(change(&o, v, err));
-    return confirm_and_commit(&o, v, err);
+    return confirm_and_commit(&o, v, &stops.stop, err);
 }
 
 /* "topic:3" -> the row it means; several streams may read one topic. */
@@ -330,7 +336,8 @@ static int adopt_offsets(const struct cli_args *args, const void *values, struct
 }
 
 static const struct cli_action offsets_actions[] = {
-    {"show", "FILE.sql", "positions in the table, starts and ends of the logs, lag", show_offsets},
+    {"show", "FILE.sql", "positions in table and consumer group, ends of the logs, lag",
+     show_offsets},
     {"set", "FILE.sql", "read one partition from another offset on", set_offset},
     {"reset", "FILE.sql",
      "forget all positions: the next run begins by startingOffsets (a recreated topic)",

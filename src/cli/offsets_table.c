@@ -63,7 +63,12 @@ static int open_table(struct cli_offsets *o, struct err *err)
                             err));
     for (size_t i = 0; i < count; i++) {
         *vec_push(&o->rows) = (struct cli_offsets_row){
-            .position = positions[i], .recorded = true, .log_start = -1, .log_end = -1};
+            .position = positions[i],
+            .recorded = true,
+            .log_start = -1,
+            .log_end = -1,
+            .group_offset = -1,
+        };
     }
     return 0;
 }
@@ -86,7 +91,8 @@ static struct cli_offsets_row *row_of(struct cli_offsets *o, const struct sink_p
         }
     }
     struct cli_offsets_row *row = vec_push(&o->rows);
-    *row = (struct cli_offsets_row){.position = *position, .log_start = -1, .log_end = -1};
+    *row = (struct cli_offsets_row){
+        .position = *position, .log_start = -1, .log_end = -1, .group_offset = -1};
     return row;
 }
 
@@ -122,8 +128,13 @@ static int ask_limits(struct cli_offsets *o, struct str stream, struct source *s
     for (size_t i = 0; i < count; i++) {
         which[i] = true;
     }
+    int64_t *group = arena_new_array(&o->arena, int64_t, count + 1);
+    struct err trouble;
     TRY(source_resolve(source, which, err));
     TRY(source_bound(source, err));
+    if (source_acknowledged(source, group, &trouble) < 0) {
+        snprintf(o->group_trouble, sizeof(o->group_trouble), "%.500s", trouble.msg);
+    }
     for (size_t i = 0; i < count; i++) {
         const struct source_partition *p = &source->partitions.items[i];
         struct sink_position position = {
@@ -132,10 +143,12 @@ static int ask_limits(struct cli_offsets *o, struct str stream, struct source *s
             .topic_id = arena_str(&o->arena, p->topic_id),
             .partition = p->number,
             .next_offset = -1,
+            .leader_epoch = -1,
         };
         struct cli_offsets_row *row = row_of(o, &position);
         row->current = true;
         row->log_start = p->next_offset;
+        row->group_offset = group[i];
         row->log_end = p->limit_offset == INT64_MAX ? -1 : p->limit_offset;
     }
     return 0;

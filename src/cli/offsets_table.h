@@ -27,6 +27,7 @@ struct cli_offsets_row {
     bool current;                  /* the source has this partition now */
     bool asked;                    /* the source has been asked */
     int64_t log_start, log_end;    /* -1 = not known */
+    int64_t group_offset;          /* what lag tools have been told; -1 = nothing or not known */
 };
 
 /* A txn to be written. */
@@ -43,7 +44,8 @@ struct cli_offsets {
     struct delta_table *delta; /* NULL = not there yet */
     int64_t sequence;          /* commits of this query; -1 = none */
     VEC(struct cli_offsets_row) rows;
-    char trouble[512]; /* why the source did not answer; "" = it did */
+    char trouble[512];       /* why the source did not answer; "" = it did */
+    char group_trouble[512]; /* the same of the consumer group, which only informs */
     VEC(struct cli_offsets_change_of) changes;
     struct str adopt_from; /* another query, whose fence is raised too */
     bool accept;           /* the positions stay as they are and are written anew */

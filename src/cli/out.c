@@ -6,10 +6,13 @@
  * error, so that output can be piped.
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
+
+#define ASK_SLICE_MS 100
 
 int cli_out_write(struct str text, struct err *err)
 {
@@ -46,7 +49,7 @@ void cli_out_note(const char *fmt, ...)
     (void)fs_write_all(STDERR_FILENO, line.ptr, strlen(line.ptr), "standard error", &ignored);
 }
 
-int cli_out_ask(const char *question, struct err *err)
+int cli_out_ask(const char *question, struct stop *stop, struct err *err)
 {
     if (isatty(STDIN_FILENO) != 1 || isatty(STDERR_FILENO) != 1) {
         return err_set(err, ERR_CONFIG,
@@ -54,7 +57,16 @@ int cli_out_ask(const char *question, struct err *err)
     }
     cli_out_note("%s [y/N] ", question);
     char answer[64];
-    ssize_t n = read(STDIN_FILENO, answer, sizeof(answer));
+    ssize_t n = 0;
+    struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+    while (!stop_is_set(stop) && poll(&input, 1, ASK_SLICE_MS) <= 0) {
+    }
+    if (!stop_is_set(stop)) {
+        n = read(STDIN_FILENO, answer, sizeof(answer));
+    }
+    if (n <= 0) {
+        cli_out_note("\n"); /* no answer has ended the line */
+    }
     struct str s = str_trim(str_n(answer, n < 0 ? 0 : (size_t)n));
     return str_eq_nocase_c(s, "y") || str_eq_nocase_c(s, "yes") ? 1 : 0;
 }

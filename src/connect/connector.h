@@ -12,6 +12,8 @@
  *
  *     open   discover   start   ( poll | verify | acknowledge | start )*   close
  *
+ * (acknowledged, which only informs people, at any time after discover).
+ *
  * A source delivers the messages of each partition in order of offset and never one below the
  * position it was started at.  Partitions are known by index in source->partitions, which only
  * grows; the job reads `next_offset` there when it cuts a batch: as the job is also the one who
@@ -78,6 +80,8 @@ struct source_partition {
     bool started;         /* in the assignment */
     bool held;            /* by the job: deliver nothing, stay at next_offset until a start */
     bool at_limit;        /* everything below the limit has been delivered */
+    int32_t leader_epoch; /* of the record below next_offset, or a later one; -1 = unknown. Set
+                             before start, delivery finds out if the log was truncated below */
     int64_t lost_count;   /* offsets that retention took before we came (failOnDataLoss=false) */
 };
 
@@ -110,6 +114,7 @@ struct source_ops {
     int (*bound)(struct source *s, struct err *err);
     int (*verify)(struct source *s, struct err *err);
     void (*acknowledge)(struct source *s, const int64_t *next_offsets, size_t count);
+    int (*acknowledged)(struct source *s, int64_t *ret_offsets, struct err *err); /* may be NULL */
     void (*close)(struct source *s);
 };
 
@@ -157,6 +162,10 @@ int source_verify(struct source *s, struct err *err);
 /* Tells lag tools what is durable now; best effort, does not wait. next_offsets[i] < 0 = skip.
  * Any thread. */
 void source_acknowledge(struct source *s, const int64_t *next_offsets, size_t count);
+/* What lag tools have been told of each partition: ret_offsets[i], -1 = nothing. A connector
+ * without such tools answers -1 for all. Waits for the broker, but only for seconds: then ERR_IO.
+ */
+int source_acknowledged(struct source *s, int64_t *ret_offsets, struct err *err);
 void source_close(struct source *s); /* NULL is fine; packets may outlive it */
 
 /* For connectors: sets status, and since_mono_us when the state is another one. */

@@ -17,11 +17,15 @@
  *  (5) `latest` is resolved once: the start commit records it.
  *  (6) Delta cannot delete a txn: `sluice offsets` writes version -1 for a position
  *      that is to be forgotten, and such a one counts as not there.
- *  (6) Every version from our last commit (of this run or an earlier one) to the
+ *  (7) Every version from our last commit (of this run or an earlier one) to the
  *      next is looked at for a RESTORE or REPLACE, also those that get in between
  *      the look and the commit: delta_commit tells us of them.
+ *  (8) Leader epochs are in commitInfo, not in a txn: they help to notice a log
+ *      that was truncated below our position, and nothing depends on them.
  */
 #include "connect/delta_sink.h"
+
+#include "connect/delta_epochs.h"
 
 #include <stdio.h>
 
@@ -38,6 +42,11 @@ struct delta_sink {
     /* Up to this version nobody has replaced what we wrote; -1 = we have written nothing. */
     int64_t checked_version;
     struct str table_id;
+    struct delta_epochs epochs; /* of all positions, as of the newest commit of ours */
+    /* What looking back to our newest commit found, from version .looked_version on; -1 = none. */
+    int64_t looked_version;
+    int64_t replaced_version; /* a RESTORE or REPLACE since; -1 = none */
+    struct str replaced_operation;
     /* What the start commit has to change, from open. */
     bool create;
     const struct delta_metadata *pending_metadata;
@@ -51,14 +60,9 @@ struct delta_sink {
     int64_t checkpoint_written; /* guarded by .lock; -1 = none new */
 };
 
-void delta_sink_app_id(struct str query, const struct sink_position *position, struct buf *out)
+/* "<stream>/<topic>/<topic-id>" */
+static void add_place(const struct sink_position *position, struct buf *out)
 {
-    buf_add_c(out, "sluice/");
-    uri_encode(out, query, "");
-    if (position == NULL) {
-        return;
-    }
-    buf_add_char(out, '/');
     uri_encode(out, position->stream, "");
     buf_add_char(out, '/');
     uri_encode(out, position->topic, "");
@@ -68,6 +72,17 @@ void delta_sink_app_id(struct str query, const struct sink_position *position, s
     } else {
         uri_encode(out, position->topic_id, "");
     }
+}
+
+void delta_sink_app_id(struct str query, const struct sink_position *position, struct buf *out)
+{
+    buf_add_c(out, "sluice/");
+    uri_encode(out, query, "");
+    if (position == NULL) {
+        return;
+    }
+    buf_add_char(out, '/');
+    add_place(position, out);
     buf_printf(out, "/%d", position->partition);
 }
 
@@ -142,6 +157,7 @@ int delta_sink_recorded(const struct delta_snapshot *snapshot, struct str query,
         if (txn->version >= 0 && app_id_parse(txn->app_id, arena, &parts) &&
             str_eq(parts.query, query)) {
             found[count] = parts.position;
+            found[count].leader_epoch = -1;
             found[count++].next_offset = txn->version;
         }
     }
@@ -209,6 +225,93 @@ static int check_topic(struct delta_sink *sink, const struct sink_position *posi
     return 0;
 }
 
+/* ---- looking back --------------------------------------------------------------------------- */
+
+/*
+ * From the newest commit to our own last one.  A RESTORE or REPLACE on the way took rows away but
+ * left our positions (delta#1813); our own says which leader epochs the positions belong to.
+ */
+struct look_back {
+    struct delta_sink *sink;
+    struct arena arena;
+};
+
+static int on_history(void *user, int64_t version, struct str commit_info, struct err *err)
+{
+    (void)err;
+    struct look_back *look = user;
+    struct delta_sink *sink = look->sink;
+    struct json *root = NULL;
+    struct err ignored;
+    if (commit_info.len == 0 || json_parse(&look->arena, commit_info, &root, &ignored) < 0) {
+        return 0;
+    }
+    struct str query;
+    if (json_get_str(json_find(json_find(root, "operationParameters"), "queryName"), &query) &&
+        str_eq(query, sink->options.query)) {
+        delta_epochs_read(&sink->epochs, root);
+        return 1; /* everything before it we have seen */
+    }
+    struct str operation;
+    if (json_get_str(json_find(root, "operation"), &operation) &&
+        (str_eq(operation, STR("RESTORE")) || str_starts(operation, STR("CREATE OR REPLACE")) ||
+         str_starts(operation, STR("REPLACE TABLE")))) {
+        sink->replaced_operation = arena_str(&sink->arena, operation);
+        sink->replaced_version = version;
+        return 1;
+    }
+    return 0;
+}
+
+/* Once for each version that a start looks at: what comes later delta_commit tells us of. */
+static int look_back(struct delta_sink *sink, struct err *err)
+{
+    int64_t version = delta_snapshot(sink->table)->version;
+    if (sink->looked_version == version) {
+        return 0;
+    }
+    struct look_back look = {.sink = sink};
+    delta_epochs_done(&sink->epochs);
+    sink->replaced_version = -1;
+    int rc = delta_history(delta_store(sink->table), INT64_MAX, on_history, &look, err);
+    arena_done(&look.arena);
+    TRY(rc);
+    sink->looked_version = version;
+    return 0;
+}
+
+/* Before the start commit, when the table already knows this query. */
+static int check_not_replaced(struct delta_sink *sink, struct err *err)
+{
+    TRY(look_back(sink, err));
+    if (sink->replaced_version < 0) {
+        return 0;
+    }
+    return err_set(err, ERR_IDENTITY,
+                   "version %" PRId64 " (%.*s) replaced the table's rows after this query's last "
+                   "commit, but not its positions; see `sluice offsets`",
+                   sink->replaced_version, STR_FMT(sink->replaced_operation));
+}
+
+/* As recorded by the commit that look_back found. */
+static int32_t find_epoch(const struct delta_sink *sink, const struct sink_position *position)
+{
+    AUTO_BUF struct buf place = {0};
+    add_place(position, &place);
+    return delta_epochs_find(&sink->epochs, buf_str(&place), position->partition);
+}
+
+static void set_epochs(struct delta_sink *sink, const struct sink_position *positions, size_t count)
+{
+    AUTO_BUF struct buf place = {0};
+    for (size_t i = 0; i < count; i++) {
+        buf_reset(&place);
+        add_place(&positions[i], &place);
+        delta_epochs_set(&sink->epochs, buf_str(&place), positions[i].partition,
+                         positions[i].leader_epoch);
+    }
+}
+
 int delta_sink_positions(struct delta_sink *sink, struct sink_position *positions, size_t count,
                          struct err *err)
 {
@@ -216,8 +319,11 @@ int delta_sink_positions(struct delta_sink *sink, struct sink_position *position
     AUTO_ARENA struct arena arena = {0};
     for (size_t i = 0; i < count; i++) {
         const struct delta_txn *txn = find_position(snapshot, sink->options.query, &positions[i]);
+        positions[i].leader_epoch = -1;
         if (txn != NULL) {
+            TRY(look_back(sink, err));
             positions[i].next_offset = txn->version;
+            positions[i].leader_epoch = find_epoch(sink, &positions[i]);
             continue;
         }
         struct topic_facts facts =
@@ -315,6 +421,7 @@ int delta_sink_open(struct store *store, struct sql_db *db, const char *spool,
     sink->db = db;
     sink->spool = spool;
     sink->checked_version = -1;
+    sink->looked_version = -1;
     sink->checkpoint_written = -1;
     mutex_init(&sink->lock);
     struct delta_options delta = {.db = db, .spool = spool};
@@ -340,60 +447,13 @@ void delta_sink_close(struct delta_sink *sink)
     }
     thread_join(&sink->checkpointer);
     delta_close(sink->table);
+    delta_epochs_done(&sink->epochs);
     mutex_done(&sink->lock);
     arena_done(&sink->arena);
     mem_free(sink);
 }
 
 /* ---- commits ------------------------------------------------------------------------------- */
-
-/* A RESTORE or REPLACE after our last commit took rows away but left our positions (delta#1813). */
-struct replaced_search {
-    struct str query;
-    struct arena *arena;
-    struct str operation; /* ptr NULL = none */
-    int64_t version;
-};
-
-static int on_history(void *user, int64_t version, struct str commit_info, struct err *err)
-{
-    (void)err;
-    struct replaced_search *search = user;
-    struct json *root = NULL;
-    struct err ignored;
-    if (commit_info.len == 0 || json_parse(search->arena, commit_info, &root, &ignored) < 0) {
-        return 0;
-    }
-    struct str query;
-    if (json_get_str(json_find(json_find(root, "operationParameters"), "queryName"), &query) &&
-        str_eq(query, search->query)) {
-        return 1; /* our own last commit: everything before it we have seen */
-    }
-    struct str operation;
-    if (json_get_str(json_find(root, "operation"), &operation) &&
-        (str_eq(operation, STR("RESTORE")) || str_starts(operation, STR("CREATE OR REPLACE")) ||
-         str_starts(operation, STR("REPLACE TABLE")))) {
-        search->operation = arena_str(search->arena, operation);
-        search->version = version;
-        return 1;
-    }
-    return 0;
-}
-
-/* Once, before the start commit, when the table already knows this query. */
-static int check_not_replaced(struct delta_sink *sink, struct err *err)
-{
-    AUTO_ARENA struct arena arena = {0};
-    struct replaced_search search = {.query = sink->options.query, .arena = &arena};
-    TRY(delta_history(delta_store(sink->table), INT64_MAX, on_history, &search, err));
-    if (search.operation.ptr == NULL) {
-        return 0;
-    }
-    return err_set(err, ERR_IDENTITY,
-                   "version %" PRId64 " (%.*s) replaced the table's rows after this query's last "
-                   "commit, but not its positions; see `sluice offsets`",
-                   search.version, STR_FMT(search.operation));
-}
 
 /* The same while running, from what refreshes have seen. */
 static int check_same_table(struct delta_sink *sink, struct err *err)
@@ -447,6 +507,14 @@ static struct str make_parameters(struct delta_sink *sink, const char *output_mo
     json_name(&w, "epochId");
     json_c(&w, arena_printf(arena, "%" PRId64, sink->sequence + 1));
     json_close_object(&w);
+    return arena_str(arena, buf_str(&text));
+}
+
+/* More members of commitInfo. */
+static struct str make_info(struct delta_sink *sink, struct arena *arena)
+{
+    AUTO_BUF struct buf text = {0};
+    delta_epochs_print(&sink->epochs, &text);
     return arena_str(arena, buf_str(&text));
 }
 
@@ -522,6 +590,8 @@ int delta_sink_begin(struct delta_sink *sink, const struct sink_position *positi
         sink->checked_version = version;
     }
     AUTO_ARENA struct arena arena = {0};
+    delta_epochs_done(&sink->epochs); /* without those of partitions that are gone */
+    set_epochs(sink, positions, count);
     struct sink_position *fresh = arena_new_array(&arena, struct sink_position, count);
     size_t fresh_count = 0;
     for (size_t i = 0; i < count; i++) {
@@ -533,6 +603,7 @@ int delta_sink_begin(struct delta_sink *sink, const struct sink_position *positi
     struct delta_change change = {
         .operation = sink->create ? "CREATE TABLE" : "STREAMING UPDATE",
         .parameters = make_parameters(sink, "Append", &arena),
+        .info = make_info(sink, &arena),
         .txn_count = fresh_count + 1,
         .txns = make_txns(sink, fresh, fresh_count, &arena),
         .metadata = sink->pending_metadata,
@@ -567,9 +638,11 @@ int delta_sink_record(struct delta_sink *sink, const struct sink_position *posit
                       struct err *err)
 {
     AUTO_ARENA struct arena arena = {0};
+    set_epochs(sink, positions, count);
     struct delta_change change = {
         .operation = "STREAMING UPDATE",
         .parameters = make_parameters(sink, "Append", &arena),
+        .info = make_info(sink, &arena),
         .txn_count = count + 1,
         .txns = make_txns(sink, positions, count, &arena),
     };
@@ -689,10 +762,11 @@ int delta_sink_commit(struct delta_sink *sink, const struct sink_batch *batch,
                       const struct delta_add *adds, int64_t *ret_version, struct err *err)
 {
     AUTO_ARENA struct arena arena = {0};
+    set_epochs(sink, batch->positions, batch->position_count);
     struct delta_change change = {
         .operation = "STREAMING UPDATE",
         .parameters = make_parameters(sink, "Append", &arena),
-        .info = batch->info,
+        .info = make_info(sink, &arena),
         .add_count = batch->file_count,
         .adds = adds,
         .txn_count = batch->position_count + 1,

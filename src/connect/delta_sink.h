@@ -35,7 +35,8 @@ struct sink_position {
     struct str topic;
     struct str topic_id; /* "" = the source has none */
     int32_t partition;
-    int64_t next_offset; /* -1 = not known */
+    int64_t next_offset;  /* -1 = not known */
+    int32_t leader_epoch; /* as struct source_partition has it; -1 = not known */
 };
 
 struct delta_sink;
@@ -47,8 +48,9 @@ int delta_sink_open(struct store *store, struct sql_db *db, const char *spool,
                     struct err *err);
 void delta_sink_close(struct delta_sink *sink); /* NULL is fine */
 
-/* Sets next_offset of every position from the table; -1 where it has none. -2 where it has none
- * but knows other partitions of the same topic: found later, to be read from the earliest. */
+/* Sets next_offset (and leader_epoch) of every position from the table; -1 where it has none. -2
+ * where it has none but knows other partitions of the same topic: found later, to be read from the
+ * earliest. */
 int delta_sink_positions(struct delta_sink *sink, struct sink_position *positions, size_t count,
                          struct err *err);
 
@@ -73,7 +75,6 @@ struct sink_batch {
     const struct sink_position *positions; /* those the batch moved */
     size_t position_count;
     int64_t input_rows, output_rows;
-    struct str info; /* more members for commitInfo, JSON object text; may be empty */
 };
 
 /* Uploads the files under fresh keys: *ret_adds in `arena`, one for each file. */

@@ -139,6 +139,7 @@ static int file_add(struct file_source *s, const char *path, struct err *err)
         .next_offset = -1,
         .end_offset = -1,
         .limit_offset = INT64_MAX,
+        .leader_epoch = -1,
     };
     return 1;
 }

@@ -113,6 +113,7 @@ static int generator_discover(struct source *base, struct err *err)
             .next_offset = -1,
             .end_offset = length == INT64_MAX ? -1 : length,
             .limit_offset = length,
+            .leader_epoch = -1,
         };
         added++;
     }

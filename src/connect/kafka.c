@@ -12,7 +12,10 @@
  *      reached it is paused.
  *  (4) Errors are taken in order with the records: what came before an error is
  *      handed over first, then the error is answered until the next start.
- *  (5) The queue of prefetched messages has a budget (kafka_config.c); when
+ *  (5) leader_epoch is that of the record right below next_offset; where something
+ *      else moved the position (control records, a limit, loss) it is unknown: an
+ *      epoch that is too old would make a sound log look truncated.
+ *  (6) The queue of prefetched messages has a budget (kafka_config.c); when
  *      nobody polls, fetching pauses by itself.
  *
  * A poll waits for one message and then takes what is there without waiting:
@@ -31,6 +34,10 @@
 #define POLL_SLICE_US  100000
 #define SERVE_ROUND_US 500000
 #define CLOSE_GRACE_US 500000
+/* Of the seek that follows an assignment. */
+#define VALIDATE_PATIENCE_US 2000000
+#define VALIDATE_SEEK_MS     1000
+#define VALIDATE_PAUSE_US    2000
 
 struct kafka_packet {
     struct packet base;
@@ -210,6 +217,44 @@ static void kafka_resume(struct kafka_source *s)
     }
 }
 
+/*
+ * Lets librdkafka compare positions with their leader epochs (KIP-320): it asks the broker where
+ * the epoch ends, and answers an error when that is below the position.  An assignment's epochs
+ * are not compared, those of a seek are; what was fetched in between is dropped.  Best effort.
+ */
+static void kafka_validate(struct kafka_source *s, const rd_kafka_topic_partition_list_t *assigned)
+{
+    AUTO_TPLIST rd_kafka_topic_partition_list_t *list =
+        rd_kafka_topic_partition_list_new(assigned->cnt);
+    for (int i = 0; i < assigned->cnt; i++) {
+        const rd_kafka_topic_partition_t *p = &assigned->elems[i];
+        int32_t epoch = rd_kafka_topic_partition_get_leader_epoch(p);
+        if (epoch >= 0 && p->offset > 0) {
+            rd_kafka_topic_partition_t *copy =
+                rd_kafka_topic_partition_list_add(list, p->topic, p->partition);
+            copy->offset = p->offset;
+            rd_kafka_topic_partition_set_leader_epoch(copy, epoch);
+        }
+    }
+    int64_t until_us = clock_mono_us() + VALIDATE_PATIENCE_US;
+    while (list->cnt > 0 && clock_mono_us() < until_us) {
+        rd_kafka_error_t *error = rd_kafka_seek_partitions(s->rk, list, VALIDATE_SEEK_MS);
+        bool was_sought = error == NULL;
+        if (error != NULL) {
+            rd_kafka_error_destroy(error);
+        }
+        for (int i = list->cnt - 1; i >= 0; i--) {
+            /* Still being stopped or started by the assignment: once more. */
+            if (!was_sought || list->elems[i].err != RD_KAFKA_RESP_ERR__STATE) {
+                rd_kafka_topic_partition_list_del_by_idx(list, i);
+            }
+        }
+        if (list->cnt > 0) {
+            clock_sleep_us(VALIDATE_PAUSE_US);
+        }
+    }
+}
+
 static int kafka_assign(struct kafka_source *s, struct err *err)
 {
     AUTO_TPLIST rd_kafka_topic_partition_list_t *list =
@@ -219,8 +264,10 @@ static int kafka_assign(struct kafka_source *s, struct err *err)
         p->started = p->next_offset >= 0;
         p->at_limit = p->next_offset >= p->limit_offset;
         if (p->started && !p->at_limit) {
-            rd_kafka_topic_partition_list_add(list, s->toppars.items[i].topic->name, p->number)
-                ->offset = p->next_offset;
+            rd_kafka_topic_partition_t *to =
+                rd_kafka_topic_partition_list_add(list, s->toppars.items[i].topic->name, p->number);
+            to->offset = p->next_offset;
+            rd_kafka_topic_partition_set_leader_epoch(to, p->leader_epoch);
         }
     }
     /* Two steps: when the first returns, everything fetched so far is outdated (1). */
@@ -232,6 +279,7 @@ static int kafka_assign(struct kafka_source *s, struct err *err)
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
         return err_set_retry(err, "kafka: assignment: %s", rd_kafka_err2str(code));
     }
+    kafka_validate(s, list);
     return 0;
 }
 
@@ -257,6 +305,9 @@ void kafka_reach(struct kafka_source *s, struct source_partition *p, int64_t nex
         return;
     }
     assert(next_offset >= p->next_offset);
+    if (next_offset > p->next_offset) {
+        p->leader_epoch = -1;
+    }
     p->next_offset = next_offset;
     if (next_offset >= p->limit_offset) {
         p->at_limit = true;
@@ -270,6 +321,7 @@ static COLD void kafka_pause(struct kafka_source *s, uint32_t index)
     struct kafka_toppar *t = &s->toppars.items[index];
     if (p->next_offset < p->limit_offset) {
         p->next_offset = p->limit_offset;
+        p->leader_epoch = -1;
     }
     p->at_limit = true;
     if (!t->paused) {
@@ -387,6 +439,23 @@ static void kafka_pack_headers(struct kafka_packet *packet)
     }
 }
 
+/* Invariant (5), once for each run of messages of one partition. */
+static void kafka_note_epochs(struct kafka_source *s, const struct kafka_packet *packet,
+                              size_t count)
+{
+    const struct message *messages = packet->base.messages;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t index = messages[i].partition;
+        if (i + 1 < count && messages[i + 1].partition == index) {
+            continue;
+        }
+        struct source_partition *p = &s->base.partitions.items[index];
+        if (p->next_offset == messages[i].offset + 1) {
+            p->leader_epoch = rd_kafka_message_leader_epoch(packet->raw[i]);
+        }
+    }
+}
+
 /*
  * Makes a packet of the `count` messages in s->raw, all of which are taken: handed over, dropped,
  * or understood as errors.  NULL when nothing is left to hand over.
@@ -421,6 +490,7 @@ static struct packet *kafka_pack(struct kafka_source *s, size_t count)
         mem_free(packet);
         return NULL;
     }
+    kafka_note_epochs(s, packet, kept);
     packet->base.count = kept;
     packet->base.bytes = bytes + messages_bytes + count * sizeof(rd_kafka_message_t *);
     packet->base.free = kafka_packet_free;
@@ -619,5 +689,6 @@ const struct source_ops kafka_source_ops = {
     .bound = kafka_offsets_bound,
     .verify = kafka_topics_verify,
     .acknowledge = kafka_group_acknowledge,
+    .acknowledged = kafka_group_acknowledged,
     .close = kafka_close,
 };

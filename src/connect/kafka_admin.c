@@ -175,10 +175,10 @@ static int kafka_admin_pause(struct kafka_patience *p, const char *text, struct 
     return 1;
 }
 
-static rd_kafka_AdminOptions_t *kafka_admin_options(struct kafka_source *s, rd_kafka_admin_op_t op)
+static rd_kafka_AdminOptions_t *kafka_admin_options(rd_kafka_t *rk, rd_kafka_admin_op_t op)
 {
     char text[256];
-    rd_kafka_AdminOptions_t *options = rd_kafka_AdminOptions_new(s->admin, op);
+    rd_kafka_AdminOptions_t *options = rd_kafka_AdminOptions_new(rk, op);
     rd_kafka_resp_err_t code =
         rd_kafka_AdminOptions_set_request_timeout(options, REQUEST_MS, text, sizeof(text));
     assert(code == RD_KAFKA_RESP_ERR_NO_ERROR);
@@ -251,7 +251,7 @@ static void kafka_describe_ask(struct kafka_source *s, const char **names, size_
                                rd_kafka_queue_t *queue)
 {
     AUTO_ADMIN_OPTIONS rd_kafka_AdminOptions_t *options =
-        kafka_admin_options(s, RD_KAFKA_ADMIN_OP_DESCRIBETOPICS);
+        kafka_admin_options(s->admin, RD_KAFKA_ADMIN_OP_DESCRIBETOPICS);
     rd_kafka_TopicCollection_t *topics = rd_kafka_TopicCollection_of_topic_names(names, count);
     rd_kafka_DescribeTopics(s->admin, topics, options, queue);
     rd_kafka_TopicCollection_destroy(topics);
@@ -322,7 +322,7 @@ static void kafka_offsets_ask(struct kafka_source *s, rd_kafka_topic_partition_l
                               bool uncommitted, rd_kafka_queue_t *queue)
 {
     AUTO_ADMIN_OPTIONS rd_kafka_AdminOptions_t *options =
-        kafka_admin_options(s, RD_KAFKA_ADMIN_OP_LISTOFFSETS);
+        kafka_admin_options(s->admin, RD_KAFKA_ADMIN_OP_LISTOFFSETS);
     rd_kafka_error_t *error = rd_kafka_AdminOptions_set_isolation_level(
         options, uncommitted ? RD_KAFKA_ISOLATION_LEVEL_READ_UNCOMMITTED
                              : RD_KAFKA_ISOLATION_LEVEL_READ_COMMITTED);
@@ -397,4 +397,83 @@ int kafka_admin_offsets(struct kafka_source *s, rd_kafka_topic_partition_list_t 
             return 0;
         }
     }
+}
+
+/* Through the consumer: a client without a group crashes when the coordinator has moved (2.15.1).
+ */
+static void kafka_group_ask(struct kafka_source *s, const char *group,
+                            const rd_kafka_topic_partition_list_t *list, rd_kafka_queue_t *queue)
+{
+    AUTO_ADMIN_OPTIONS rd_kafka_AdminOptions_t *options =
+        kafka_admin_options(s->rk, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS);
+    rd_kafka_ListConsumerGroupOffsets_t *question =
+        rd_kafka_ListConsumerGroupOffsets_new(group, list);
+    rd_kafka_ListConsumerGroupOffsets(s->rk, &question, 1, options, queue);
+    rd_kafka_ListConsumerGroupOffsets_destroy(question);
+}
+
+/* 1 = every partition of `list` answered, 0 = ask again (why in ret_text). */
+static int kafka_group_take(struct kafka_source *s, rd_kafka_event_t *event,
+                            rd_kafka_topic_partition_list_t *list, char *ret_text,
+                            size_t text_bytes, struct err *err)
+{
+    size_t count = 0;
+    const rd_kafka_group_result_t **groups = rd_kafka_ListConsumerGroupOffsets_result_groups(
+        rd_kafka_event_ListConsumerGroupOffsets_result(event), &count);
+    const rd_kafka_error_t *error = count == 1 ? rd_kafka_group_result_error(groups[0]) : NULL;
+    if (error != NULL) {
+        snprintf(ret_text, text_bytes, "%s", rd_kafka_error_string(error));
+        return kafka_error_hopeless(s, rd_kafka_error_code(error), "kafka: group", ret_text, err);
+    }
+    const rd_kafka_topic_partition_list_t *found =
+        count == 1 ? rd_kafka_group_result_partitions(groups[0]) : NULL;
+    int answered = 0;
+    snprintf(ret_text, text_bytes, "offsets of the group");
+    for (int i = 0; found != NULL && i < found->cnt; i++) {
+        const rd_kafka_topic_partition_t *p = &found->elems[i];
+        rd_kafka_topic_partition_t *wanted =
+            rd_kafka_topic_partition_list_find(list, p->topic, p->partition);
+        if (p->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+            snprintf(ret_text, text_bytes, "offsets of the group: %s", rd_kafka_err2str(p->err));
+            return kafka_error_hopeless(s, p->err, "kafka: group", ret_text, err);
+        }
+        if (wanted != NULL) {
+            wanted->offset = p->offset;
+            answered++;
+        }
+    }
+    return answered == list->cnt ? 1 : 0;
+}
+
+int kafka_admin_group(struct kafka_source *s, const char *group,
+                      rd_kafka_topic_partition_list_t *list, struct kafka_wait wait,
+                      struct err *err)
+{
+    struct kafka_patience patience = kafka_patience_begin(s, wait);
+    while (list->cnt > 0) {
+        AUTO_QUEUE rd_kafka_queue_t *queue = rd_kafka_queue_new(s->rk);
+        AUTO_EVENT rd_kafka_event_t *event = NULL;
+        char text[512];
+        if (TRY(kafka_admin_gate(&patience, err)) == 0) {
+            return 0;
+        }
+        kafka_group_ask(s, group, list, queue);
+        if (TRY(kafka_admin_await(&patience, queue, &event, err)) == 0) {
+            return 0;
+        }
+        rd_kafka_resp_err_t code = rd_kafka_event_error(event);
+        if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
+            if (TRY(kafka_group_take(s, event, list, text, sizeof(text), err)) > 0) {
+                return 1;
+            }
+        } else {
+            snprintf(text, sizeof(text), "%s", rd_kafka_event_error_string(event));
+            TRY(kafka_error_hopeless(s, code, "kafka: group", text, err));
+        }
+        /* A coordinator that is not there says nothing of the source: no status. */
+        if (TRY(kafka_admin_pause(&patience, "", err)) == 0) {
+            return 0;
+        }
+    }
+    return 1;
 }

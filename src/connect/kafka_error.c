@@ -10,7 +10,8 @@
  *  (2) "Out of range" is not believed but looked into, with the log's start and
  *      end at hand: below the start is loss to retention, beyond the end is
  *      truncation, in between was a false alarm (a new leader that lagged, an
- *      error left over from before a restart of delivery).
+ *      error left over from before a restart of delivery), unless the leader
+ *      epochs said that the log was truncated and has grown again.
  *  (3) A record that cannot be read (checksum, codec, size) stops the source at
  *      its offset.  librdkafka itself would go on behind it.
  *  (4) What only lacks rights or a broker is waited for: SOURCE_DOWN.
@@ -199,6 +200,7 @@ int kafka_error_hopeless(struct kafka_source *s, rd_kafka_resp_err_t code, const
     case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
     case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
     case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
     case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
     case RD_KAFKA_RESP_ERR_UNSUPPORTED_VERSION:
     case RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE:
@@ -218,12 +220,20 @@ static int kafka_examine_one(struct kafka_source *s, size_t index, int64_t log_s
     if (p->at_limit) {
         return 0;
     }
-    if (wanted > log_end || t->was_truncated) {
+    if (wanted > log_end) {
         return err_set(err, ERR_DATA,
                        "topic \"%.*s\" partition %" PRId32 ": offset %" PRId64 " is next, but the "
                        "log runs from %" PRId64 " to %" PRId64 ": it was truncated; see sluice "
                        "offsets",
                        STR_FMT(p->topic), p->number, wanted, log_start, log_end);
+    }
+    if (wanted >= log_start && t->was_truncated) {
+        return err_set(err, ERR_DATA,
+                       "topic \"%.*s\" partition %" PRId32 ": the log was truncated below offset "
+                       "%" PRId64 ", which is next, and has grown again (leader epoch %" PRId32
+                       ", the log runs from %" PRId64 " to %" PRId64 "): some of what was read is "
+                       "not in it any more, some of what is was not read; see sluice offsets",
+                       STR_FMT(p->topic), p->number, wanted, p->leader_epoch, log_start, log_end);
     }
     if (wanted >= log_start) {
         return 1;
@@ -281,6 +291,7 @@ int kafka_error_examine(struct kafka_source *s, int64_t until_mono_us, struct er
             rd_kafka_topic_partition_list_find(ends, t->topic->name, t->number);
         restart |= TRY(kafka_examine_one(s, i, start->offset, end->offset, err));
         t->is_suspect = false;
+        t->was_truncated = false;
         s->suspect_count--;
     }
     assert(s->suspect_count == 0);

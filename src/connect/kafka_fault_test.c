@@ -2,65 +2,23 @@
 /* kafka_fault_test - the Kafka source when brokers, topics and offsets misbehave */
 #include "connect/kafka_fixture.h"
 
-#define API_FETCH         1
-#define API_OFFSET_COMMIT 8
-
-static struct fixture *topic_of(int messages)
-{
-    struct fixture *f = fixture_new();
-    OK(mock_broker_create_topic(f->mock, "t", 1, &f->err));
-    fixture_produce(f, "t", 0, 0, messages);
-    fixture_set(f, "subscribe", "t");
-    return f;
-}
-
-/* Starts at `offset`, whatever the options say. */
-static void begin_at(struct fixture *f, int64_t offset)
-{
-    fixture_open(f);
-    f->source->partitions.items[0].next_offset = offset;
-    OK(source_start(f->source, &f->err));
-}
-
-/* Polls for at most 10 seconds until something other than idle. */
-static int poll_until_news(struct fixture *f)
-{
-    for (int i = 0; i < 100; i++) {
-        int rc = fixture_quiet(f, 100000);
-        if (rc != SOURCE_IDLE) {
-            return rc;
-        }
-    }
-    return SOURCE_IDLE;
-}
-
-static bool wait_for_state(struct fixture *f, enum source_state state)
-{
-    for (int i = 0; i < 100 && f->source->status.state != state; i++) {
-        if (fixture_quiet(f, 100000) < 0) {
-            fixture_fail(&f->err);
-        }
-    }
-    return f->source->status.state == state;
-}
-
 static void a_broker_that_goes_away_is_waited_for(void **state)
 {
     (void)state;
-    struct fixture *f = topic_of(100);
+    struct fixture *f = fixture_topic(1, 100);
     struct taken t = {0};
     fixture_set(f, "metadataRefresh", "300 ms");
-    begin_at(f, 0);
+    fixture_begin_at(f, 0);
     assert_int_equal(fixture_take(f, 100, &t), SOURCE_PACKET);
     rd_kafka_mock_broker_set_down(f->cluster, 1);
-    assert_true(wait_for_state(f, SOURCE_DOWN));
+    assert_true(fixture_await_state(f, SOURCE_DOWN));
     assert_true(strlen(f->source->status.reason) > 0);
     for (int i = 0; i < 10; i++) {
         assert_int_equal(fixture_quiet(f, 100000), SOURCE_IDLE);
     }
     rd_kafka_mock_broker_set_up(f->cluster, 1);
     /* Nothing new to read, and still it is known that the broker is back. */
-    assert_true(wait_for_state(f, SOURCE_RUNNING));
+    assert_true(fixture_await_state(f, SOURCE_RUNNING));
     fixture_produce(f, "t", 0, 100, 50);
     assert_int_equal(fixture_take(f, 150, &t), SOURCE_PACKET);
     assert_int_equal(t.count, 150);
@@ -71,9 +29,9 @@ static void a_broker_that_goes_away_is_waited_for(void **state)
 static void a_stop_ends_the_wait_for_a_broker(void **state)
 {
     (void)state;
-    struct fixture *f = topic_of(0);
+    struct fixture *f = fixture_topic(1, 0);
     rd_kafka_mock_broker_set_down(f->cluster, 1);
-    OK(source_open(&kafka_source_ops, &f->settings, "q", &f->stop, &f->source, &f->err));
+    fixture_open_only(f);
     stop_set(&f->stop);
     int64_t begun = clock_mono_us();
     assert_int_equal(source_discover(f->source, &f->err), ERR_CANCELED);
@@ -94,11 +52,11 @@ static void bring_up_later(void *cluster)
 static void discover_waits_until_the_broker_is_there(void **state)
 {
     (void)state;
-    struct fixture *f = topic_of(5);
+    struct fixture *f = fixture_topic(1, 5);
     struct thread later = {0};
     rd_kafka_mock_broker_set_down(f->cluster, 1);
     thread_start(&later, "later", bring_up_later, f->cluster);
-    begin_at(f, 0);
+    fixture_begin_at(f, 0);
     assert_int_equal(f->source->status.state, SOURCE_RUNNING);
     thread_join(&later);
     struct taken t = {0};
@@ -109,10 +67,10 @@ static void discover_waits_until_the_broker_is_there(void **state)
 static void offsets_that_retention_took_stop_the_query(void **state)
 {
     (void)state;
-    struct fixture *f = topic_of(100);
+    struct fixture *f = fixture_topic(1, 100);
     assert_int_equal(rd_kafka_mock_partition_delete_records(f->cluster, "t", 0, 50), 0);
-    begin_at(f, 10);
-    assert_int_equal(poll_until_news(f), ERR_DATA);
+    fixture_begin_at(f, 10);
+    assert_int_equal(fixture_take_news(f), ERR_DATA);
     assert_non_null(strstr(f->err.msg, "topic \"t\" partition 0: offset 10 is next, but the log "
                                        "runs from 50 to 100: 40 offsets are gone"));
     /* It is answered until the next start. */
@@ -129,11 +87,11 @@ static void offsets_that_retention_took_stop_the_query(void **state)
 static void offsets_that_retention_took_are_counted_when_loss_is_allowed(void **state)
 {
     (void)state;
-    struct fixture *f = topic_of(100);
+    struct fixture *f = fixture_topic(1, 100);
     struct taken t = {0};
     fixture_set(f, "failOnDataLoss", "false");
     assert_int_equal(rd_kafka_mock_partition_delete_records(f->cluster, "t", 0, 50), 0);
-    begin_at(f, 10);
+    fixture_begin_at(f, 10);
     assert_int_equal(fixture_take(f, 50, &t), SOURCE_PACKET);
     assert_int_equal(t.first[0], 50);
     assert_int_equal(f->source->partitions.items[0].lost_count, 40);
@@ -143,7 +101,7 @@ static void offsets_that_retention_took_are_counted_when_loss_is_allowed(void **
 static void a_bounded_run_over_a_log_that_lost_everything_ends(void **state)
 {
     (void)state;
-    struct fixture *f = topic_of(100);
+    struct fixture *f = fixture_topic(1, 100);
     struct taken t = {0};
     fixture_set(f, "failOnDataLoss", "false");
     assert_int_equal(rd_kafka_mock_partition_delete_records(f->cluster, "t", 0, 100), 0);
@@ -159,24 +117,133 @@ static void a_bounded_run_over_a_log_that_lost_everything_ends(void **state)
 static void a_position_beyond_the_end_is_a_truncated_log(void **state)
 {
     (void)state;
-    struct fixture *f = topic_of(100);
+    struct fixture *f = fixture_topic(1, 100);
     fixture_set(f, "failOnDataLoss", "false");
-    begin_at(f, 500);
-    assert_int_equal(poll_until_news(f), ERR_DATA);
+    fixture_begin_at(f, 500);
+    assert_int_equal(fixture_take_news(f), ERR_DATA);
     assert_non_null(strstr(f->err.msg, "offset 500 is next, but the log runs from 0 to 100: it was "
                                        "truncated"));
+    fixture_free(f);
+}
+
+/* What is appended from now on has the next leader epoch. */
+static void elect(struct fixture *f, int broker)
+{
+    assert_int_equal(rd_kafka_mock_partition_set_leader(f->cluster, "t", 0, broker), 0);
+}
+
+/* Two brokers; the first leads partition 0. (The mock crashes when a fetch finds no leader.) */
+static struct fixture *elected_topic(int partitions, int messages)
+{
+    struct fixture *f = fixture_topic_on(2, partitions, 0);
+    elect(f, 1);
+    for (int p = 0; p < partitions; p++) {
+        fixture_produce(f, "t", p, 0, messages);
+    }
+    return f;
+}
+
+static void the_epoch_of_the_last_record_delivered_is_known(void **state)
+{
+    (void)state;
+    struct fixture *f = elected_topic(2, 100);
+    struct taken t = {0};
+    elect(f, 2);
+    fixture_produce(f, "t", 0, 100, 50);
+    fixture_set(f, "startingOffsets", "earliest");
+    fixture_begin(f);
+    assert_int_equal(f->source->partitions.items[0].leader_epoch, -1);
+    assert_int_equal(fixture_take(f, 250, &t), SOURCE_PACKET);
+    int32_t before = f->source->partitions.items[1].leader_epoch;
+    assert_true(before >= 0);
+    assert_true(f->source->partitions.items[0].leader_epoch > before);
+    fixture_free(f);
+}
+
+static void a_position_with_its_epoch_is_looked_at_before_it_is_read(void **state)
+{
+    (void)state;
+    struct fixture *f = elected_topic(1, 100);
+    struct taken t = {0};
+    fixture_begin_at(f, 0);
+    assert_int_equal(fixture_take(f, 100, &t), SOURCE_PACKET);
+    int32_t epoch = f->source->partitions.items[0].leader_epoch;
+    elect(f, 2);
+    fixture_produce(f, "t", 0, 100, 50);
+    source_close(f->source);
+    f->source = NULL;
+    rd_kafka_mock_start_request_tracking(f->cluster);
+    fixture_open(f);
+    f->source->partitions.items[0].next_offset = 100;
+    f->source->partitions.items[0].leader_epoch = epoch;
+    OK(source_start(f->source, &f->err));
+    struct taken again = {0};
+    assert_int_equal(fixture_take(f, 50, &again), SOURCE_PACKET);
+    assert_int_equal(again.first[0], 100);
+    assert_int_equal(fixture_requests(f, API_OFFSET_FOR_EPOCH), 1);
+    assert_true(f->source->partitions.items[0].leader_epoch > epoch);
+    fixture_free(f);
+}
+
+static void a_log_that_was_truncated_and_grew_again_is_noticed(void **state)
+{
+    (void)state;
+    struct fixture *f = elected_topic(1, 100);
+    struct taken t = {0};
+    fixture_begin_at(f, 0);
+    assert_int_equal(fixture_take(f, 100, &t), SOURCE_PACKET);
+    int32_t epoch = f->source->partitions.items[0].leader_epoch;
+    elect(f, 2);
+    fixture_produce(f, "t", 0, 100, 50);
+    source_close(f->source);
+    f->source = NULL;
+    fixture_open(f);
+    /* The table says that 20 more records of the old epoch were read: the new leader lacks them. */
+    f->source->partitions.items[0].next_offset = 120;
+    f->source->partitions.items[0].leader_epoch = epoch;
+    OK(source_start(f->source, &f->err));
+    assert_int_equal(fixture_take_news(f), ERR_DATA);
+    assert_non_null(strstr(f->err.msg,
+                           "topic \"t\" partition 0: the log was truncated below offset "
+                           "120, which is next, and has grown again"));
+    assert_int_equal(f->source->partitions.items[0].next_offset, 120);
+    /* Set back by hand, without an epoch, it is read. */
+    f->source->partitions.items[0].next_offset = 100;
+    f->source->partitions.items[0].leader_epoch = -1;
+    OK(source_start(f->source, &f->err));
+    struct taken again = {0};
+    assert_int_equal(fixture_take(f, 50, &again), SOURCE_PACKET);
+    fixture_free(f);
+}
+
+static void a_position_moved_by_loss_or_a_limit_has_no_epoch(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_topic(1, 100);
+    struct taken t = {0};
+    fixture_set(f, "failOnDataLoss", "false");
+    fixture_begin_at(f, 0);
+    assert_int_equal(fixture_take(f, 100, &t), SOURCE_PACKET);
+    assert_true(f->source->partitions.items[0].leader_epoch >= 0);
+    assert_int_equal(rd_kafka_mock_partition_delete_records(f->cluster, "t", 0, 100), 0);
+    f->source->partitions.items[0].next_offset = 10;
+    f->source->partitions.items[0].limit_offset = 100;
+    OK(source_start(f->source, &f->err));
+    assert_int_equal(fixture_take(f, 101, &t), SOURCE_END);
+    assert_int_equal(f->source->partitions.items[0].lost_count, 90);
+    assert_int_equal(f->source->partitions.items[0].leader_epoch, -1);
     fixture_free(f);
 }
 
 static void a_false_alarm_loses_nothing(void **state)
 {
     (void)state;
-    struct fixture *f = topic_of(100);
+    struct fixture *f = fixture_topic(1, 100);
     struct taken t = {0};
     rd_kafka_mock_partition_push_request_errors(f->cluster, "t", 0, API_FETCH, 2,
                                                 RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE,
                                                 RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE);
-    begin_at(f, 0);
+    fixture_begin_at(f, 0);
     assert_int_equal(fixture_take(f, 100, &t), SOURCE_PACKET);
     assert_int_equal(t.first[0], 0);
     assert_int_equal(f->source->partitions.items[0].lost_count, 0);
@@ -192,11 +259,11 @@ static void passing_fetch_errors_lose_nothing(void **state)
         RD_KAFKA_RESP_ERR_KAFKA_STORAGE_ERROR,       RD_KAFKA_RESP_ERR_REPLICA_NOT_AVAILABLE,
         RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED};
     for (size_t i = 0; i < ARRAY_COUNT(codes); i++) {
-        struct fixture *f = topic_of(100);
+        struct fixture *f = fixture_topic(1, 100);
         struct taken t = {0};
         rd_kafka_mock_partition_push_request_errors(f->cluster, "t", 0, API_FETCH, 2, codes[i],
                                                     codes[i]);
-        begin_at(f, 0);
+        fixture_begin_at(f, 0);
         assert_int_equal(fixture_take(f, 100, &t), SOURCE_PACKET);
         assert_int_equal(t.count, 100);
         assert_int_equal(f->source->status.state, SOURCE_RUNNING);
@@ -207,17 +274,17 @@ static void passing_fetch_errors_lose_nothing(void **state)
 static void missing_rights_show_in_the_status(void **state)
 {
     (void)state;
-    struct fixture *f = topic_of(100);
+    struct fixture *f = fixture_topic(1, 100);
     struct taken t = {0};
     rd_kafka_mock_topic_set_error(f->cluster, "t", RD_KAFKA_RESP_ERR_NO_ERROR);
-    begin_at(f, 0);
+    fixture_begin_at(f, 0);
     assert_int_equal(fixture_take(f, 100, &t), SOURCE_PACKET);
     rd_kafka_resp_err_t codes[200];
     for (size_t i = 0; i < ARRAY_COUNT(codes); i++) {
         codes[i] = RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
     }
     rd_kafka_mock_push_request_errors_array(f->cluster, API_FETCH, ARRAY_COUNT(codes), codes);
-    assert_true(wait_for_state(f, SOURCE_DOWN));
+    assert_true(fixture_await_state(f, SOURCE_DOWN));
     assert_non_null(strstr(f->source->status.reason, "uthoriz"));
     rd_kafka_mock_clear_request_errors(f->cluster, API_FETCH);
     fixture_produce(f, "t", 0, 100, 10);
@@ -229,11 +296,11 @@ static void missing_rights_show_in_the_status(void **state)
 static void a_corrupt_record_stops_at_its_offset(void **state)
 {
     (void)state;
-    struct fixture *f = topic_of(100);
+    struct fixture *f = fixture_topic(1, 100);
     rd_kafka_mock_partition_push_request_errors(f->cluster, "t", 0, API_FETCH, 1,
                                                 RD_KAFKA_RESP_ERR_INVALID_MSG);
-    begin_at(f, 30);
-    assert_int_equal(poll_until_news(f), ERR_DATA);
+    fixture_begin_at(f, 30);
+    assert_int_equal(fixture_take_news(f), ERR_DATA);
     assert_non_null(strstr(f->err.msg, "topic \"t\" partition 0 offset 30 cannot be read"));
     assert_int_equal(f->source->partitions.items[0].next_offset, 30);
     /* Begun anew at the same place, nothing has been skipped. */
@@ -247,9 +314,9 @@ static void a_corrupt_record_stops_at_its_offset(void **state)
 static void a_recreated_topic_is_found_by_verify(void **state)
 {
     (void)state;
-    struct fixture *f = topic_of(10);
+    struct fixture *f = fixture_topic(1, 10);
     struct taken t = {0};
-    begin_at(f, 0);
+    fixture_begin_at(f, 0);
     assert_int_equal(fixture_take(f, 10, &t), SOURCE_PACKET);
     assert_int_equal(f->source->partitions.items[0].topic_id.len, 22);
     OK(source_verify(f->source, &f->err));
@@ -263,27 +330,27 @@ static void a_recreated_topic_is_found_by_verify(void **state)
 static void a_recreated_topic_is_found_while_idle(void **state)
 {
     (void)state;
-    struct fixture *f = topic_of(10);
+    struct fixture *f = fixture_topic(1, 10);
     struct taken t = {0};
     fixture_set(f, "metadataRefresh", "200 ms");
-    begin_at(f, 0);
+    fixture_begin_at(f, 0);
     assert_int_equal(fixture_take(f, 10, &t), SOURCE_PACKET);
     assert_int_equal(rd_kafka_mock_topic_delete(f->cluster, "t"), 0);
     OK(mock_broker_create_topic(f->mock, "t", 1, &f->err));
-    assert_int_equal(poll_until_news(f), ERR_IDENTITY);
+    assert_int_equal(fixture_take_news(f), ERR_IDENTITY);
     fixture_free(f);
 }
 
 static void a_deleted_topic_stops_the_query(void **state)
 {
     (void)state;
-    struct fixture *f = topic_of(10);
+    struct fixture *f = fixture_topic(1, 10);
     struct taken t = {0};
     fixture_set(f, "metadataRefresh", "200 ms");
-    begin_at(f, 0);
+    fixture_begin_at(f, 0);
     assert_int_equal(fixture_take(f, 10, &t), SOURCE_PACKET);
     assert_int_equal(rd_kafka_mock_topic_delete(f->cluster, "t"), 0);
-    assert_int_equal(poll_until_news(f), ERR_IDENTITY);
+    assert_int_equal(fixture_take_news(f), ERR_IDENTITY);
     assert_non_null(strstr(f->err.msg, "topic \"t\" was deleted"));
     assert_int_equal(source_verify(f->source, &f->err), ERR_IDENTITY);
     fixture_free(f);
@@ -296,7 +363,7 @@ static void a_topic_that_is_not_there_brings_the_nearest_name(void **state)
     OK(mock_broker_create_topic(f->mock, "dev_topic", 1, &f->err));
     OK(mock_broker_create_topic(f->mock, "other", 1, &f->err));
     fixture_set(f, "subscribe", "dev_topics");
-    OK(source_open(&kafka_source_ops, &f->settings, "q", &f->stop, &f->source, &f->err));
+    fixture_open_only(f);
     assert_int_equal(source_discover(f->source, &f->err), ERR_CONFIG);
     assert_string_equal(f->err.msg,
                         "topic \"dev_topics\" does not exist; did you mean \"dev_topic\"?");
@@ -306,9 +373,9 @@ static void a_topic_that_is_not_there_brings_the_nearest_name(void **state)
 static void group_offsets_that_are_refused_are_only_counted(void **state)
 {
     (void)state;
-    struct fixture *f = topic_of(10);
+    struct fixture *f = fixture_topic(1, 10);
     struct taken t = {0};
-    begin_at(f, 0);
+    fixture_begin_at(f, 0);
     assert_int_equal(fixture_take(f, 10, &t), SOURCE_PACKET);
     rd_kafka_mock_push_request_errors(f->cluster, API_OFFSET_COMMIT, 1,
                                       RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED);
@@ -321,6 +388,34 @@ static void group_offsets_that_are_refused_are_only_counted(void **state)
     fixture_free(f);
 }
 
+static void a_group_that_may_not_be_read_is_told_so(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_topic(1, 1);
+    int64_t told[1];
+    fixture_open(f);
+    rd_kafka_mock_push_request_errors(f->cluster, API_OFFSET_FETCH, 1,
+                                      RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED);
+    assert_int_equal(source_acknowledged(f->source, told, &f->err), ERR_CONFIG);
+    assert_non_null(strstr(f->err.msg, "uthoriz"));
+    fixture_free(f);
+}
+
+static void a_coordinator_that_is_not_ready_is_asked_again(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_topic(1, 1);
+    int64_t told[1] = {7};
+    fixture_open(f);
+    rd_kafka_mock_push_request_errors(f->cluster, API_OFFSET_FETCH, 2,
+                                      RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS,
+                                      RD_KAFKA_RESP_ERR_NOT_COORDINATOR);
+    OK(source_acknowledged(f->source, told, &f->err));
+    assert_int_equal(told[0], -1);
+    assert_int_equal(f->source->status.state, SOURCE_RUNNING);
+    fixture_free(f);
+}
+
 static void give_rights_back_later(void *cluster)
 {
     clock_sleep_us(700000);
@@ -330,10 +425,10 @@ static void give_rights_back_later(void *cluster)
 static void an_identity_that_may_not_be_seen_is_not_taken_for_verified(void **state)
 {
     (void)state;
-    struct fixture *f = topic_of(10);
+    struct fixture *f = fixture_topic(1, 10);
     struct taken t = {0};
     struct thread later = {0};
-    begin_at(f, 0);
+    fixture_begin_at(f, 0);
     assert_int_equal(fixture_take(f, 10, &t), SOURCE_PACKET);
     rd_kafka_mock_topic_set_error(f->cluster, "t", RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
     int64_t begun = clock_mono_us();
@@ -347,9 +442,9 @@ static void an_identity_that_may_not_be_seen_is_not_taken_for_verified(void **st
 static void rights_that_are_missing_at_the_start_are_an_error(void **state)
 {
     (void)state;
-    struct fixture *f = topic_of(10);
+    struct fixture *f = fixture_topic(1, 10);
     rd_kafka_mock_topic_set_error(f->cluster, "t", RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
-    OK(source_open(&kafka_source_ops, &f->settings, "q", &f->stop, &f->source, &f->err));
+    fixture_open_only(f);
     assert_int_equal(source_discover(f->source, &f->err), ERR_CONFIG);
     assert_non_null(strstr(f->err.msg, "topic \"t\": "));
     fixture_free(f);
@@ -373,12 +468,12 @@ static void commit_all_the_time(void *user)
 static void verify_and_acknowledge_run_beside_poll(void **state)
 {
     (void)state;
-    struct fixture *f = topic_of(2000);
+    struct fixture *f = fixture_topic(1, 2000);
     struct committer c = {.f = f};
     struct thread thread = {0};
     struct taken t = {0};
     fixture_set(f, "metadataRefresh", "10 ms");
-    begin_at(f, 0);
+    fixture_begin_at(f, 0);
     thread_start(&thread, "committer", commit_all_the_time, &c);
     assert_int_equal(fixture_take(f, 2000, &t), SOURCE_PACKET);
     for (int i = 0; i < 5; i++) {
@@ -399,6 +494,10 @@ int main(void)
         cmocka_unit_test(offsets_that_retention_took_are_counted_when_loss_is_allowed),
         cmocka_unit_test(a_bounded_run_over_a_log_that_lost_everything_ends),
         cmocka_unit_test(a_position_beyond_the_end_is_a_truncated_log),
+        cmocka_unit_test(the_epoch_of_the_last_record_delivered_is_known),
+        cmocka_unit_test(a_position_with_its_epoch_is_looked_at_before_it_is_read),
+        cmocka_unit_test(a_log_that_was_truncated_and_grew_again_is_noticed),
+        cmocka_unit_test(a_position_moved_by_loss_or_a_limit_has_no_epoch),
         cmocka_unit_test(a_false_alarm_loses_nothing),
         cmocka_unit_test(passing_fetch_errors_lose_nothing),
         cmocka_unit_test(missing_rights_show_in_the_status),
@@ -408,6 +507,8 @@ int main(void)
         cmocka_unit_test(a_deleted_topic_stops_the_query),
         cmocka_unit_test(a_topic_that_is_not_there_brings_the_nearest_name),
         cmocka_unit_test(group_offsets_that_are_refused_are_only_counted),
+        cmocka_unit_test(a_group_that_may_not_be_read_is_told_so),
+        cmocka_unit_test(a_coordinator_that_is_not_ready_is_asked_again),
         cmocka_unit_test(an_identity_that_may_not_be_seen_is_not_taken_for_verified),
         cmocka_unit_test(rights_that_are_missing_at_the_start_are_an_error),
         cmocka_unit_test(verify_and_acknowledge_run_beside_poll),

@@ -20,6 +20,12 @@
 #include "connect/mock_broker.h"
 #include "connect/producer.h"
 
+/* Kafka's numbers of requests, as the mock counts and fails them. */
+#define API_FETCH            1
+#define API_OFFSET_COMMIT    8
+#define API_OFFSET_FETCH     9
+#define API_OFFSET_FOR_EPOCH 23
+
 struct fixture {
     struct mock_broker *mock;
     rd_kafka_mock_cluster_t *cluster;
@@ -45,14 +51,19 @@ static inline void fixture_fail(const struct err *err)
         }                                                                                          \
     } while (0)
 
-static inline struct fixture *fixture_new(void)
+static inline struct fixture *fixture_new_on(int brokers)
 {
     struct fixture *f = mem_new(struct fixture);
     stop_init(&f->stop);
-    OK(mock_broker_open(1, &f->mock, &f->err));
+    OK(mock_broker_open(brokers, &f->mock, &f->err));
     f->cluster = mock_broker_cluster(f->mock);
     fixture_set(f, "kafka.bootstrap.servers", mock_broker_bootstrap(f->mock));
     return f;
+}
+
+static inline struct fixture *fixture_new(void)
+{
+    return fixture_new_on(1);
 }
 
 static inline void fixture_free(struct fixture *f)
@@ -86,9 +97,32 @@ static inline void fixture_produce(struct fixture *f, const char *topic, int par
     vec_done(&settings.items);
 }
 
-static inline void fixture_open(struct fixture *f)
+/* The topic "t", every partition with `messages` messages, subscribed to. */
+static inline struct fixture *fixture_topic_on(int brokers, int partitions, int messages)
+{
+    struct fixture *f = fixture_new_on(brokers);
+    OK(mock_broker_create_topic(f->mock, "t", partitions, &f->err));
+    for (int p = 0; p < partitions; p++) {
+        fixture_produce(f, "t", p, 0, messages);
+    }
+    fixture_set(f, "subscribe", "t");
+    return f;
+}
+
+static inline struct fixture *fixture_topic(int partitions, int messages)
+{
+    return fixture_topic_on(1, partitions, messages);
+}
+
+/* open, but nothing is asked yet */
+static inline void fixture_open_only(struct fixture *f)
 {
     OK(source_open(&kafka_source_ops, &f->settings, "q", &f->stop, &f->source, &f->err));
+}
+
+static inline void fixture_open(struct fixture *f)
+{
+    fixture_open_only(f);
     OK(source_discover(f->source, &f->err));
 }
 
@@ -104,6 +138,14 @@ static inline void fixture_begin(struct fixture *f)
 {
     fixture_open(f);
     fixture_resolve_all(f);
+    OK(source_start(f->source, &f->err));
+}
+
+/* Starts partition 0 at `offset`, whatever the options say. */
+static inline void fixture_begin_at(struct fixture *f, int64_t offset)
+{
+    fixture_open(f);
+    f->source->partitions.items[0].next_offset = offset;
     OK(source_start(f->source, &f->err));
 }
 
@@ -158,6 +200,41 @@ static inline int fixture_quiet(struct fixture *f, int64_t us)
 {
     struct packet *packet = NULL;
     return source_poll(f->source, clock_mono_us() + us, 1000, 1 << 20, &packet, &f->err);
+}
+
+/* Polls for at most 10 seconds until something other than idle. */
+static inline int fixture_take_news(struct fixture *f)
+{
+    for (int i = 0; i < 100; i++) {
+        int rc = fixture_quiet(f, 100000);
+        if (rc != SOURCE_IDLE) {
+            return rc;
+        }
+    }
+    return SOURCE_IDLE;
+}
+
+static inline bool fixture_await_state(struct fixture *f, enum source_state state)
+{
+    for (int i = 0; i < 100 && f->source->status.state != state; i++) {
+        if (fixture_quiet(f, 100000) < 0) {
+            fixture_fail(&f->err);
+        }
+    }
+    return f->source->status.state == state;
+}
+
+/* Requests of one kind since rd_kafka_mock_start_request_tracking. */
+static inline size_t fixture_requests(struct fixture *f, int16_t api_key)
+{
+    size_t count = 0;
+    size_t found = 0;
+    rd_kafka_mock_request_t **requests = rd_kafka_mock_get_requests(f->cluster, &count);
+    for (size_t i = 0; i < count; i++) {
+        found += rd_kafka_mock_request_api_key(requests[i]) == api_key ? 1 : 0;
+    }
+    rd_kafka_mock_request_destroy_array(requests, count);
+    return found;
 }
 
 #endif

@@ -153,6 +153,10 @@ int kafka_admin_list(struct kafka_source *s, struct kafka_wait wait, struct kafk
  * offset. */
 int kafka_admin_offsets(struct kafka_source *s, rd_kafka_topic_partition_list_t *list,
                         bool uncommitted, struct kafka_wait wait, struct err *err);
+/* Replaces each `offset` in `list` by what `group` has committed there; negative = nothing. */
+int kafka_admin_group(struct kafka_source *s, const char *group,
+                      rd_kafka_topic_partition_list_t *list, struct kafka_wait wait,
+                      struct err *err);
 void kafka_tplist_destroy(rd_kafka_topic_partition_list_t **list);
 #define AUTO_TPLIST AUTO(kafka_tplist_destroy)
 
@@ -181,6 +185,7 @@ int kafka_error_hopeless(struct kafka_source *s, rd_kafka_resp_err_t code, const
 
 /* kafka_group.c: telling lag tools. */
 void kafka_group_acknowledge(struct source *base, const int64_t *next_offsets, size_t count);
+int kafka_group_acknowledged(struct source *base, int64_t *ret_offsets, struct err *err);
 void kafka_group_on_commit(rd_kafka_t *rk, rd_kafka_resp_err_t code,
                            rd_kafka_topic_partition_list_t *offsets, void *opaque);
 

@@ -2,21 +2,10 @@
 /* kafka_test - the Kafka source against librdkafka's in-process broker: the ordinary course */
 #include "connect/kafka_fixture.h"
 
-static struct fixture *topic_of(int partitions, int messages)
-{
-    struct fixture *f = fixture_new();
-    OK(mock_broker_create_topic(f->mock, "t", partitions, &f->err));
-    for (int p = 0; p < partitions; p++) {
-        fixture_produce(f, "t", p, 0, messages);
-    }
-    fixture_set(f, "subscribe", "t");
-    return f;
-}
-
 static void earliest_delivers_everything_in_order(void **state)
 {
     (void)state;
-    struct fixture *f = topic_of(3, 500);
+    struct fixture *f = fixture_topic(3, 500);
     struct taken t = {0};
     fixture_set(f, "startingOffsets", "earliest");
     fixture_begin(f);
@@ -38,7 +27,7 @@ static void earliest_delivers_everything_in_order(void **state)
 static void latest_delivers_only_what_comes_later(void **state)
 {
     (void)state;
-    struct fixture *f = topic_of(1, 100);
+    struct fixture *f = fixture_topic(1, 100);
     struct taken t = {0};
     fixture_begin(f);
     assert_int_equal(f->source->partitions.items[0].next_offset, 100);
@@ -52,7 +41,7 @@ static void latest_delivers_only_what_comes_later(void **state)
 static void json_says_where_each_partition_begins(void **state)
 {
     (void)state;
-    struct fixture *f = topic_of(3, 100);
+    struct fixture *f = fixture_topic(3, 100);
     struct taken t = {0};
     fixture_set(f, "startingOffsets", "{\"t\":{\"0\":23,\"1\":-1,\"2\":-2}}");
     fixture_begin(f);
@@ -67,7 +56,7 @@ static void json_says_where_each_partition_begins(void **state)
 static void json_that_leaves_a_partition_out_is_refused(void **state)
 {
     (void)state;
-    struct fixture *f = topic_of(2, 1);
+    struct fixture *f = fixture_topic(2, 1);
     bool which[] = {true, true};
     fixture_set(f, "startingOffsets", "{\"t\":{\"0\":0}}");
     fixture_open(f);
@@ -79,7 +68,7 @@ static void json_that_leaves_a_partition_out_is_refused(void **state)
 static void json_that_names_another_topic_is_refused(void **state)
 {
     (void)state;
-    struct fixture *f = topic_of(1, 1);
+    struct fixture *f = fixture_topic(1, 1);
     bool which[] = {true};
     fixture_set(f, "startingOffsets", "{\"t\":{\"0\":0},\"u\":{\"7\":0}}");
     fixture_open(f);
@@ -91,7 +80,7 @@ static void json_that_names_another_topic_is_refused(void **state)
 static void a_partition_without_position_beside_one_with_begins_at_earliest(void **state)
 {
     (void)state;
-    struct fixture *f = topic_of(2, 100);
+    struct fixture *f = fixture_topic(2, 100);
     bool which[] = {false, true};
     fixture_set(f, "startingOffsets", "latest");
     fixture_open(f);
@@ -105,7 +94,7 @@ static void a_partition_without_position_beside_one_with_begins_at_earliest(void
 static void start_delivers_again_from_the_position_set(void **state)
 {
     (void)state;
-    struct fixture *f = topic_of(2, 2000);
+    struct fixture *f = fixture_topic(2, 2000);
     fixture_set(f, "startingOffsets", "earliest");
     fixture_begin(f);
     for (int round = 0; round < 20; round++) {
@@ -132,7 +121,7 @@ static void start_delivers_again_from_the_position_set(void **state)
 static void bound_ends_at_the_end_of_that_moment(void **state)
 {
     (void)state;
-    struct fixture *f = topic_of(2, 300);
+    struct fixture *f = fixture_topic(2, 300);
     struct taken t = {0};
     fixture_set(f, "startingOffsets", "earliest");
     fixture_open(f);
@@ -158,7 +147,7 @@ static void bound_ends_at_the_end_of_that_moment(void **state)
 static void bound_of_an_empty_topic_ends_at_once(void **state)
 {
     (void)state;
-    struct fixture *f = topic_of(1, 0);
+    struct fixture *f = fixture_topic(1, 0);
     struct taken t = {0};
     fixture_set(f, "startingOffsets", "earliest");
     fixture_open(f);
@@ -172,7 +161,7 @@ static void bound_of_an_empty_topic_ends_at_once(void **state)
 static void a_limit_inside_the_log_is_kept(void **state)
 {
     (void)state;
-    struct fixture *f = topic_of(1, 1000);
+    struct fixture *f = fixture_topic(1, 1000);
     struct taken t = {0};
     fixture_set(f, "startingOffsets", "earliest");
     fixture_open(f);
@@ -188,7 +177,7 @@ static void a_limit_inside_the_log_is_kept(void **state)
 static void packets_are_bounded_in_messages_and_bytes(void **state)
 {
     (void)state;
-    struct fixture *f = topic_of(1, 3000);
+    struct fixture *f = fixture_topic(1, 3000);
     fixture_set(f, "startingOffsets", "earliest");
     fixture_begin(f);
     clock_sleep_us(300000); /* much is there now */
@@ -208,7 +197,7 @@ static void packets_are_bounded_in_messages_and_bytes(void **state)
 static void packets_outlive_the_source(void **state)
 {
     (void)state;
-    struct fixture *f = topic_of(1, 100);
+    struct fixture *f = fixture_topic(1, 100);
     struct packet *packet = NULL;
     fixture_set(f, "startingOffsets", "earliest");
     fixture_begin(f);
@@ -247,10 +236,10 @@ static void assign_reads_only_the_partitions_named(void **state)
 static void assign_of_a_partition_that_is_not_there_is_refused(void **state)
 {
     (void)state;
-    struct fixture *f = topic_of(2, 0);
+    struct fixture *f = fixture_topic(2, 0);
     f->settings.items.count = 1;
     fixture_set(f, "assign", "{\"t\":[2]}");
-    OK(source_open(&kafka_source_ops, &f->settings, "q", &f->stop, &f->source, &f->err));
+    fixture_open_only(f);
     assert_int_equal(source_discover(f->source, &f->err), ERR_CONFIG);
     assert_non_null(strstr(f->err.msg, "has no partition 2"));
     fixture_free(f);
@@ -307,7 +296,7 @@ static void a_pattern_matches_whole_names_and_finds_new_topics(void **state)
 static void a_time_after_the_last_record_is_an_error_or_the_end(void **state)
 {
     (void)state;
-    struct fixture *f = topic_of(1, 10);
+    struct fixture *f = fixture_topic(1, 10);
     bool which[] = {true};
     /* The mock broker finds no record by time: -1. */
     fixture_set(f, "startingOffsetsByTimestamp", "{\"t\":{\"0\":1000}}");
@@ -326,7 +315,7 @@ static void a_time_after_the_last_record_is_an_error_or_the_end(void **state)
 static void group_offsets_are_committed(void **state)
 {
     (void)state;
-    struct fixture *f = topic_of(2, 10);
+    struct fixture *f = fixture_topic(2, 10);
     struct taken t = {0};
     fixture_set(f, "startingOffsets", "earliest");
     fixture_begin(f);
@@ -336,19 +325,35 @@ static void group_offsets_are_committed(void **state)
     source_acknowledge(f->source, next, 2);
     int64_t next2[] = {-1, 9};
     source_acknowledge(f->source, next2, 2);
-    size_t commits = 0;
-    for (int i = 0; i < 50 && commits < 2; i++) {
-        (void)fixture_quiet(f, 100000);
-        size_t count = 0;
-        commits = 0;
-        rd_kafka_mock_request_t **requests = rd_kafka_mock_get_requests(f->cluster, &count);
-        for (size_t r = 0; r < count; r++) {
-            commits += rd_kafka_mock_request_api_key(requests[r]) == 8 ? 1 : 0;
-        }
-        rd_kafka_mock_request_destroy_array(requests, count);
+    for (int i = 0; i < 50 && fixture_requests(f, API_OFFSET_COMMIT) < 2; i++) {
+        assert_int_equal(fixture_quiet(f, 100000), SOURCE_IDLE);
     }
-    assert_int_equal(commits, 2);
+    assert_int_equal(fixture_requests(f, API_OFFSET_COMMIT), 2);
     assert_int_equal(f->source->counts.acknowledge_failed, 0);
+    fixture_free(f);
+}
+
+static void what_the_group_was_told_can_be_read_back(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_topic(3, 10);
+    int64_t told[3] = {7, 7, 7};
+    fixture_open(f);
+    OK(source_acknowledged(f->source, told, &f->err));
+    for (int p = 0; p < 3; p++) {
+        assert_int_equal(told[p], -1);
+    }
+    fixture_resolve_all(f);
+    OK(source_start(f->source, &f->err));
+    int64_t next[] = {10, -1, 4};
+    source_acknowledge(f->source, next, 3);
+    for (int i = 0; i < 50 && told[2] != 4; i++) {
+        assert_int_equal(fixture_quiet(f, 100000), SOURCE_IDLE);
+        OK(source_acknowledged(f->source, told, &f->err));
+    }
+    assert_int_equal(told[0], 10);
+    assert_int_equal(told[1], -1);
+    assert_int_equal(told[2], 4);
     fixture_free(f);
 }
 
@@ -373,6 +378,7 @@ int main(void)
         cmocka_unit_test(a_pattern_matches_whole_names_and_finds_new_topics),
         cmocka_unit_test(a_time_after_the_last_record_is_an_error_or_the_end),
         cmocka_unit_test(group_offsets_are_committed),
+        cmocka_unit_test(what_the_group_was_told_can_be_read_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

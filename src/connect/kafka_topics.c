@@ -298,6 +298,7 @@ static void kafka_toppar_add(struct kafka_source *s, struct kafka_topic *topic, 
         .next_offset = -1,
         .end_offset = -1,
         .limit_offset = INT64_MAX,
+        .leader_epoch = -1,
     };
     MUTEX_GUARD(&s->lock);
     *vec_push(&s->toppars) = (struct kafka_toppar){

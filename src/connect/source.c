@@ -117,6 +117,15 @@ void source_acknowledge(struct source *s, const int64_t *next_offsets, size_t co
     s->ops->acknowledge(s, next_offsets, count);
 }
 
+int source_acknowledged(struct source *s, int64_t *ret_offsets, struct err *err)
+{
+    assert(s->phase >= SOURCE_DISCOVERED);
+    for (size_t i = 0; i < s->partitions.count; i++) {
+        ret_offsets[i] = -1;
+    }
+    return s->ops->acknowledged == NULL ? 0 : s->ops->acknowledged(s, ret_offsets, err);
+}
+
 void source_close(struct source *s)
 {
     if (s != NULL) {

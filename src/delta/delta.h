@@ -148,10 +148,6 @@ void delta_file_key(const struct str *partition_columns, const struct str *parti
 void delta_stats_print(const struct delta_snapshot *table, const struct type *schema,
                        const struct sql_file *file, struct buf *out);
 
-/* ERR_DATA when the file holds NULL in a column that is NOT NULL in the table. */
-int delta_check_nulls(const struct delta_snapshot *table, const struct type *schema,
-                      const struct sql_file *file, struct err *err);
-
 /* ---- commit.c: the one commit point ---------------------------------------------------------- */
 
 /* What a commit does. Everything is borrowed during the call. */

@@ -319,7 +319,7 @@ int delta_check_read(const struct delta_snapshot *snapshot, struct err *err)
     return check_read(&snapshot->protocol, &snapshot->metadata, err);
 }
 
-/* NOT NULL that the statistics of a file cannot prove (stats.c, delta_check_nulls). */
+/* NOT NULL that the statistics of a file cannot prove (job/encoder.c looks at them). */
 static bool is_unprovable(const struct type_field *field, size_t depth)
 {
     return !field->nullable && (depth > 0 || type_is_nested(field->type));

@@ -247,22 +247,6 @@ static void the_table_says_which_columns_have_statistics(void **state)
           "\"b\":6},\"nullCount\":{\"st\":{\"y\":0},\"b\":0}}");
 }
 
-static void null_in_a_column_that_must_not_have_it_is_found(void **state)
-{
-    (void)state;
-    AUTO_ARENA struct arena arena = {0};
-    struct err err;
-    struct delta_snapshot table = {.version = 0};
-    struct type_field fields[] = {FIELD("a", type_simple(TYPE_BIGINT))};
-    fields[0].nullable = false;
-    const struct type *schema = type_struct(&arena, fields, 1);
-    struct sql_column_stats stats = STATS("\"a\"", "1", "2", 3, false);
-    struct sql_file file = {.row_count = 5, .stats_count = 1, .stats = &stats};
-    FAILS(delta_check_nulls(&table, schema, &file, &err), ERR_DATA, "3 rows hold NULL");
-    stats.null_count = 0;
-    OK(delta_check_nulls(&table, schema, &file, &err));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -273,7 +257,6 @@ int main(void)
         cmocka_unit_test(a_cut_maximum_is_still_an_upper_bound),
         cmocka_unit_test(statistics_nest_and_correct_what_duckdb_says),
         cmocka_unit_test(the_table_says_which_columns_have_statistics),
-        cmocka_unit_test(null_in_a_column_that_must_not_have_it_is_found),
     };
     return cmocka_run_group_tests_name("delta/stats", tests, NULL, NULL);
 }

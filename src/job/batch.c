@@ -404,6 +404,7 @@ static struct sink_position position_of(const struct batch_input *in, size_t par
         .topic_id = part->topic_id,
         .partition = part->number,
         .next_offset = in->end_offsets[partition],
+        .leader_epoch = in->end_epochs[partition],
     };
 }
 
@@ -436,6 +437,7 @@ struct batch *batch_new(const struct plan_query *query, struct source *const *so
         in->partition_count = sources[i]->partitions.count;
         in->start_offsets = arena_new_array(&batch->arena, int64_t, in->partition_count);
         in->end_offsets = arena_new_array(&batch->arena, int64_t, in->partition_count);
+        in->end_epochs = arena_new_array(&batch->arena, int32_t, in->partition_count);
         in->log_ends = arena_new_array(&batch->arena, int64_t, in->partition_count);
         struct source_partition *partitions =
             arena_new_array(&batch->arena, struct source_partition, in->partition_count);
@@ -563,6 +565,7 @@ void batch_seal(struct batch *batch)
         struct batch_input *in = &batch->inputs[i];
         for (size_t p = 0; p < in->partition_count; p++) {
             in->end_offsets[p] = in->source->partitions.items[p].next_offset;
+            in->end_epochs[p] = in->source->partitions.items[p].leader_epoch;
             in->log_ends[p] = in->source->partitions.items[p].end_offset;
         }
     }

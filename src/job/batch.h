@@ -64,7 +64,8 @@ struct batch_input {
     int64_t *start_offsets; /* by partition: where this batch begins and ends */
     int64_t *end_offsets;
     const struct dead_known **known; /* by partition; NULL = none has known dead letters */
-    int64_t *log_ends; /* last known ends of the logs, when it was sealed; -1 = unknown */
+    int32_t *end_epochs; /* leader epochs at end_offsets; -1 = unknown */
+    int64_t *log_ends;   /* last known ends of the logs, when it was sealed; -1 = unknown */
     size_t partition_count;
     struct evolve *evolve; /* NULL = unknown fields are not looked for */
     struct batch_counts counts;

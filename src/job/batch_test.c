@@ -66,8 +66,8 @@ static void scene_open(struct scene *s, enum plan_bad_record on_bad)
     struct plan_input *input = vec_push(&s->query.inputs);
     *input = (struct plan_input){
         .stream = &s->stream, .row_type = s->stream.row_type, .declared_count = 1};
-    *vec_push(&s->source.partitions) =
-        (struct source_partition){.topic = STR("t"), .started = true, .end_offset = -1};
+    *vec_push(&s->source.partitions) = (struct source_partition){
+        .topic = STR("t"), .started = true, .end_offset = -1, .leader_epoch = 3};
     s->sources[0] = &s->source;
     s->batch = batch_new(&s->query, s->sources, 0, 64 * 1024);
 }

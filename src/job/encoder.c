@@ -26,22 +26,39 @@ void query_let_go(struct query *q, struct batch *batch)
     cond_broadcast(&q->changed);
 }
 
+/* A column without statistics is not known to be free of NULLs: the rows are not committed. */
+static int check_column_not_null(const struct sql_file *file, const char *path, struct err *err)
+{
+    for (size_t i = 0; i < file->stats_count; i++) {
+        const struct sql_column_stats *stats = &file->stats[i];
+        if (str_eq_c(stats->path, path) && stats->has_null_count) {
+            return stats->null_count == 0 ? 0
+                                          : err_set(err, ERR_DATA,
+                                                    "column %s is NOT NULL in the table and got a "
+                                                    "NULL",
+                                                    path);
+        }
+    }
+    return err_set(err, ERR_CORRUPT,
+                   "column %s is NOT NULL in the table, and its file does not say that it has no "
+                   "NULL",
+                   path);
+}
+
+/* For what the pipeline does not declare NOT NULL itself (plan/bind_result.c), but the table has.
+ */
 static int check_not_null(const struct query *q, const struct batch *batch, struct err *err)
 {
     for (size_t f = 0; f < batch->copied.file_count; f++) {
         const struct sql_file *file = &batch->copied.files[f];
-        for (size_t i = 0; i < file->stats_count; i++) {
-            const struct sql_column_stats *stats = &file->stats[i];
-            for (const char *const *path = q->parts.not_null; *path != NULL; path++) {
-                if (str_eq_c(stats->path, *path) && stats->has_null_count &&
-                    stats->null_count > 0) {
-                    return err_set(err, ERR_DATA, "column %s is NOT NULL and got a NULL", *path);
-                }
-            }
+        for (const char *const *path = q->parts.not_null; *path != NULL && file->row_count > 0;
+             path++) {
+            TRY(check_column_not_null(file, *path, err));
         }
         for (size_t k = 0; k < file->partition_count; k++) {
             if (q->parts.partition_not_null[k] && str_eq(file->partition_values[k], STR("n"))) {
-                return err_set(err, ERR_DATA, "a partition column is NOT NULL and got a NULL");
+                return err_set(err, ERR_DATA,
+                               "a partition column is NOT NULL in the table and got a NULL");
             }
         }
     }

@@ -253,6 +253,38 @@ static void a_null_in_a_not_null_column_is_refused(void **state)
     assert_non_null(strstr(f->err.msg, "offset 1"));
 }
 
+/* The pipeline that made the table said so, the one that runs now does not. */
+static void a_column_that_only_the_table_calls_not_null_is_checked(void **state)
+{
+    struct fixture *f = *state;
+#define NOT_NULL_FROM(body)                                                                        \
+    "CREATE STREAM g (n BIGINT) USING file OPTIONS (path = '@/in.json', "                          \
+    "onBadRecord = 'fail'); " body
+#define NOT_NULL_ROW                                                                               \
+    "n, 'x' || n AS s, n > 1 AS b, n::DECIMAL(9, 2) AS d, n::DOUBLE AS f, n::INTEGER AS i, "       \
+    "make_timestamp(n)::TIMESTAMPTZ AS ts, make_date(2026, 1, 2) AS day, ('x' || n)::BLOB AS "     \
+    "bin, "                                                                                        \
+    "'p' || n AS p FROM g"
+    write_lines(f, "{\"n\": 1}\n{\"n\": 2}\n");
+    OK(f,
+       run(f, NOT_NULL_FROM("CREATE STREAMING TABLE t (n BIGINT NOT NULL, s STRING NOT NULL, "
+                            "b BOOLEAN NOT NULL, d DECIMAL(9, 2) NOT NULL, f DOUBLE NOT NULL, "
+                            "i INT NOT NULL, ts TIMESTAMP NOT NULL, day DATE NOT NULL, "
+                            "bin BINARY NOT NULL, p STRING NOT NULL) USING delta "
+                            "LOCATION '@/table' PARTITIONED BY (p) AS SELECT " NOT_NULL_ROW ";")));
+    static const char again[] =
+        NOT_NULL_FROM("CREATE STREAMING TABLE t USING delta LOCATION '@/table' "
+                      "PARTITIONED BY (p) AS SELECT " NOT_NULL_ROW ";");
+    write_lines(f, "{\"n\": 1}\n{\"n\": 2}\n{\"n\": 3}\n");
+    OK(f, run(f, again));
+    assert_string_equal(ask(f, "count(*)"), "3");
+    write_lines(f, "{\"n\": 1}\n{\"n\": 2}\n{\"n\": 3}\n{\"n\": 4}\n{}\n");
+    assert_int_equal(run(f, again), ERR_DATA);
+    assert_non_null(strstr(f->err.msg, "NOT NULL in the table and got a NULL"));
+    assert_non_null(strstr(f->err.msg, "offset 4"));
+    assert_string_equal(ask(f, "count(*)"), "4");
+}
+
 static void two_filters_over_one_stream_read_it_once(void **state)
 {
     struct fixture *f = *state;
@@ -371,6 +403,7 @@ int main(void)
         TEST(a_row_the_sql_cannot_take_ends_the_query_by_name),
         TEST(partitions_are_split_by_value),
         TEST(a_null_in_a_not_null_column_is_refused),
+        TEST(a_column_that_only_the_table_calls_not_null_is_checked),
         TEST(two_filters_over_one_stream_read_it_once),
         TEST(two_tables_of_one_file_run_side_by_side),
         TEST(a_new_column_needs_merge_schema),

@@ -248,6 +248,7 @@ struct sink_position *query_positions(struct query *q, struct arena *arena, size
                 .topic_id = part->topic_id,
                 .partition = part->number,
                 .next_offset = part->next_offset,
+                .leader_epoch = part->leader_epoch,
             };
         }
     }
@@ -267,6 +268,7 @@ static int resolve_positions(struct query *q, struct sink_position *positions, s
         size_t first = at;
         for (size_t k = 0; k < source->partitions.count; k++, at++) {
             source->partitions.items[k].next_offset = positions[at].next_offset;
+            source->partitions.items[k].leader_epoch = positions[at].leader_epoch;
             which[k] = positions[at].next_offset < 0;
         }
         TRY(source_resolve(source, which, err));

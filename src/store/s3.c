@@ -216,6 +216,7 @@ static void s3_close(struct store *store)
     store_http_pool_done(&s->pool);
     store_s3_config_done(&s->config);
     mutex_done(&s->lock);
+    mutex_done(&s->keys_lock);
     stop_done(&s->stop);
     s->magic = 0;
     mem_free(s);
@@ -247,6 +248,7 @@ int store_s3_open(struct str location, const struct store_options *options,
     stop_init(&s->stop);
     store_http_pool_init(&s->pool);
     mutex_init(&s->lock);
+    mutex_init(&s->keys_lock);
     uint64_t seed;
     rand_bytes(&seed, sizeof(seed));
     rng_init(&s->rng, seed);

@@ -25,6 +25,11 @@ struct store_s3 {
     int64_t pause_until_us;  /* the server asked for less: no request begins before (monotonic) */
     bool bucket_seen;        /* some answer has shown that the bucket is there */
     struct rng rng;
+    uint64_t keys_generation; /* counts changes of config.credentials */
+    int64_t keys_retry_us;    /* newer keys are not asked for before (monotonic) */
+    bool keys_busy;           /* a thread is fetching some */
+    /* held while newer keys are fetched; taken before .lock */
+    struct mutex keys_lock;
 };
 
 int store_s3_open(struct str location, const struct store_options *options,

@@ -141,14 +141,15 @@ static void gather_headers(const struct store_s3_request *r, const struct store_
 }
 
 /* Makes the URL and the signed headers, with the store's present clock, region and keys. */
-static void sign(struct store_s3 *s, const struct store_s3_request *r,
-                 const struct store_s3_target *w, struct buf *url, struct curl_slist **list)
+static void sign(struct store_s3 *s, struct store_s3_attempt *t, const struct store_s3_target *w,
+                 struct buf *url, struct curl_slist **list)
 {
     AUTO_BUF struct buf host = {0};
     AUTO_BUF struct buf authorization = {0};
     AUTO_BUF struct buf range = {0};
     char date[STORE_SIGV4_DATE];
     struct headers headers = {.count = 0};
+    const struct store_s3_request *r = t->request;
     if (r->has_range) {
         uint64_t last = r->range_offset + (r->range_len - 1);
         buf_printf(&range, "bytes=%" PRIu64 "-%" PRIu64, r->range_offset,
@@ -156,6 +157,7 @@ static void sign(struct store_s3 *s, const struct store_s3_request *r,
     }
     MUTEX_GUARD(&s->lock);
     const struct store_s3_config *c = &s->config;
+    t->keys_generation = s->keys_generation;
     if (w->host != NULL) {
         buf_add_c(&host, w->host);
     } else {
@@ -255,7 +257,7 @@ void store_s3_attempt_run(struct store_s3 *s, struct store_s3_attempt *t,
     struct store_http_handle *h = store_http_pool_take(&s->pool);
     AUTO_BUF struct buf url = {0};
     AUTO_SLIST struct curl_slist *headers = NULL;
-    sign(s, t->request, w, &url, &headers);
+    sign(s, t, w, &url, &headers);
     t->easy = h->easy;
     store_s3_answer_reset(t->answer);
     set_options(h->easy, t, &s->config, url.ptr, headers, span_us);

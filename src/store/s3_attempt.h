@@ -31,6 +31,7 @@ struct store_s3_attempt {
     unsigned times_sent;         /* 0 = nothing of the request has left */
     bool overflow;               /* the body does not fit into request->out */
     bool file_failed;            /* reading the file to send */
+    uint64_t keys_generation;    /* which keys it was signed with */
     /* while it runs */
     CURL *easy;
     uint64_t file_at;

@@ -7,7 +7,8 @@
  *     endpoint     options, MINIO_ENDPOINT, AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, the profile's
  *                  endpoint_url, AWS by region
  *     credentials  options, MINIO_ROOT_USER and _PASSWORD (only with MINIO_ENDPOINT),
- *                  AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (AWS_SESSION_TOKEN), the profile
+ *                  AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (AWS_SESSION_TOKEN), the profile,
+ *                  the container's and the instance's (s3_metadata.c)
  *     region       options, AWS_REGION, AWS_DEFAULT_REGION, the profile's, us-east-1
  *     CA file      options, AWS_CA_BUNDLE, the system's
  *
@@ -18,11 +19,12 @@
  *  (2) No error here quotes a key, or an endpoint that has a password in it.
  *  (3) Every secret read is registered with log_mask before anything else happens.
  *
- * Not here: keys from instance metadata, web identities or an SSO cache.
+ * Not here: web identities, SSO caches, credential processes.
  */
 #include "store/s3_config.h"
 
 #include "store/key.h"
+#include "store/s3_metadata.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -200,9 +202,27 @@ static int pair_from(struct store_s3_credentials *c, const char *source, struct 
 
 static int profile_pair(struct store_s3_credentials *c, const struct profile *p, struct err *err)
 {
-    c->from_file = true;
-    return pair_from(c, "AWS profile", str_of(p->access_key), str_of(p->secret_key),
-                     str_of(p->session_token), err);
+    int rc = TRY(pair_from(c, "AWS profile", str_of(p->access_key), str_of(p->secret_key),
+                           str_of(p->session_token), err));
+    if (rc > 0) {
+        c->from = STORE_S3_KEYS_FILE;
+    }
+    return rc;
+}
+
+/* Temporary keys of the surroundings. Outcome 1 = taken, 0 = there are none; `why` says why. */
+static int surrounding_keys(struct store_s3_credentials *c, struct buf *why, struct err *err)
+{
+    if (TRY(store_s3_metadata_container(NULL, c, why, err)) > 0) {
+        c->from = STORE_S3_KEYS_CONTAINER;
+        return 1;
+    }
+    buf_reset(why);
+    if (TRY(store_s3_metadata_instance(NULL, c, why, err)) > 0) {
+        c->from = STORE_S3_KEYS_INSTANCE;
+        return 1;
+    }
+    return 0;
 }
 
 static int find_credentials(struct store_s3_credentials *c, const struct store_options *o,
@@ -223,9 +243,14 @@ static int find_credentials(struct store_s3_credentials *c, const struct store_o
     if (TRY(profile_pair(c, p, err)) > 0) {
         return 0;
     }
+    AUTO_BUF struct buf why = {0};
+    if (TRY(surrounding_keys(c, &why, err)) > 0) {
+        return 0;
+    }
     return err_set(err, ERR_CONFIG,
                    "no credentials for S3; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
-                   "AWS_PROFILE, or fs.s3a.access.key and fs.s3a.secret.key");
+                   "AWS_PROFILE, or fs.s3a.access.key and fs.s3a.secret.key (%s)",
+                   why.ptr);
 }
 
 void store_s3_config_wipe(struct store_s3_credentials *credentials)
@@ -233,21 +258,43 @@ void store_s3_config_wipe(struct store_s3_credentials *credentials)
     wipe(&credentials->access_key);
     wipe(&credentials->secret_key);
     wipe(&credentials->session_token);
-    credentials->from_file = false;
+    credentials->from = STORE_S3_KEYS_FIXED;
+    credentials->expires_us = 0;
 }
 
-int store_s3_config_reload(const struct store_s3_credentials *old,
-                           struct store_s3_credentials *ret_credentials, struct err *err)
+static int reload_files(struct store_s3_credentials *ret_credentials, struct err *err)
 {
     AUTO_PROFILE struct profile p = {0};
     TRY(profile_load(&p, err));
+    return profile_pair(ret_credentials, &p, err);
+}
+
+int store_s3_config_reload(const struct store_s3_credentials *old, struct stop *stop,
+                           struct store_s3_credentials *ret_credentials, struct err *err)
+{
     struct store_s3_credentials now = {0};
-    if (TRY(profile_pair(&now, &p, err)) == 0) {
+    AUTO_BUF struct buf why = {0};
+    int rc = 0;
+    switch (old->from) {
+    case STORE_S3_KEYS_FIXED:
         return 0;
+    case STORE_S3_KEYS_FILE:
+        rc = reload_files(&now, err);
+        break;
+    case STORE_S3_KEYS_CONTAINER:
+        rc = store_s3_metadata_container(stop, &now, &why, err);
+        break;
+    case STORE_S3_KEYS_INSTANCE:
+        rc = store_s3_metadata_instance(stop, &now, &why, err);
+        break;
     }
+    if (TRY(rc) == 0) {
+        return why.len == 0 ? 0 : err_set_retry(err, "%s", why.ptr);
+    }
+    now.from = old->from;
     if (strcmp(now.access_key, old->access_key) == 0 &&
         strcmp(now.secret_key, old->secret_key) == 0 &&
-        strcmp(now.session_token, old->session_token) == 0) {
+        strcmp(now.session_token, old->session_token) == 0 && now.expires_us == old->expires_us) {
         store_s3_config_wipe(&now);
         return 0;
     }

@@ -7,11 +7,19 @@
 /*
  * s3_config - where an S3 store is and with which keys, from options and environment
  */
+enum store_s3_keys_from {
+    STORE_S3_KEYS_FIXED, /* options or environment */
+    STORE_S3_KEYS_FILE,  /* reading the files again may give newer ones */
+    STORE_S3_KEYS_CONTAINER,
+    STORE_S3_KEYS_INSTANCE,
+};
+
 struct store_s3_credentials {
     char *access_key;
     char *secret_key;
     char *session_token; /* "" = none */
-    bool from_file;      /* reading the files again may give newer ones */
+    enum store_s3_keys_from from;
+    int64_t expires_us; /* wall clock; 0 = not known to expire */
 };
 
 /* Owns all its strings; "" = not set. */
@@ -35,8 +43,8 @@ int store_s3_config_init(struct str location, const struct store_options *option
                          struct store_s3_config *ret_config, struct err *err);
 void store_s3_config_done(struct store_s3_config *config);
 
-/* Reads the credentials files again. Outcome 1 = they differ from `old`, 0 = they do not. */
-int store_s3_config_reload(const struct store_s3_credentials *old,
+/* Asks where `old` came from again; `stop` ends the wait. Outcome 1 = others, 0 = the same. */
+int store_s3_config_reload(const struct store_s3_credentials *old, struct stop *stop,
                            struct store_s3_credentials *ret_credentials, struct err *err);
 void store_s3_config_wipe(struct store_s3_credentials *credentials); /* done, overwriting them */
 

@@ -30,6 +30,8 @@ static const char *const variables[] = {
     "AWS_CONFIG_FILE",
     "AWS_SHARED_CREDENTIALS_FILE",
     "AWS_CA_BUNDLE",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
 };
 
 /* An environment without anything of AWS or MinIO, and an empty home. */
@@ -41,6 +43,7 @@ static int setup(void **state)
         unsetenv(variables[i]);
     }
     setenv("HOME", f->dir, 1);
+    setenv("AWS_EC2_METADATA_DISABLED", "true", 1);
     *state = f;
     return 0;
 }
@@ -246,7 +249,7 @@ static void profiles_are_read_from_both_files(void **state)
     assert_string_equal(f->config.credentials.access_key, "AKDEFAULT");
     assert_string_equal(f->config.credentials.secret_key, "default/secret+=");
     assert_string_equal(f->config.host, "s3.eu-north-1.amazonaws.com");
-    assert_true(f->config.credentials.from_file);
+    assert_int_equal(f->config.credentials.from, STORE_S3_KEYS_FILE);
 
     setenv("AWS_PROFILE", "work", 1);
     resolve(f, "s3://b", NULL);
@@ -256,10 +259,10 @@ static void profiles_are_read_from_both_files(void **state)
     assert_string_equal(f->config.host, "work:9");
 
     struct store_s3_credentials fresh = {0};
-    assert_int_equal(store_s3_config_reload(&f->config.credentials, &fresh, &f->err), 0);
+    assert_int_equal(store_s3_config_reload(&f->config.credentials, NULL, &fresh, &f->err), 0);
     write_home(f, "credentials",
                "[work]\naws_access_key_id=AKNEW\naws_secret_access_key=new-secret\n");
-    assert_int_equal(store_s3_config_reload(&f->config.credentials, &fresh, &f->err), 1);
+    assert_int_equal(store_s3_config_reload(&f->config.credentials, NULL, &fresh, &f->err), 1);
     assert_string_equal(fresh.access_key, "AKNEW");
     store_s3_config_wipe(&fresh);
     assert_null(fresh.secret_key);

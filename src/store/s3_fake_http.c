@@ -165,6 +165,25 @@ bool s3_fake_request_query(const struct s3_fake_request *r, const char *name, st
     return false;
 }
 
+void s3_fake_answer_done(struct s3_fake_answer *a)
+{
+    buf_done(&a->headers);
+    buf_done(&a->body);
+}
+
+void s3_fake_answer_error(struct s3_fake_answer *a, int status, const char *code)
+{
+    a->status = status;
+    buf_reset(&a->headers);
+    buf_reset(&a->body);
+    if (code != NULL) {
+        buf_printf(&a->body,
+                   "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>%s</Code>"
+                   "<Message>The fake says &quot;%s&quot;</Message></Error>",
+                   code, code);
+    }
+}
+
 void s3_fake_http_date(struct buf *out, int64_t wall_us)
 {
     static const char *const days[] = {"Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"};

@@ -41,6 +41,18 @@ struct str s3_fake_request_header(const struct s3_fake_request *r, const char *n
 /* A decoded parameter into `out`; false when there is none. */
 bool s3_fake_request_query(const struct s3_fake_request *r, const char *name, struct buf *out);
 
+/* What is answered. */
+struct s3_fake_answer {
+    int status;
+    struct buf headers; /* whole lines */
+    struct buf body;
+};
+
+void s3_fake_answer_done(struct s3_fake_answer *a);
+#define AUTO_FAKE_ANSWER AUTO(s3_fake_answer_done)
+/* An <Error> with `code`; no body when it is NULL. */
+void s3_fake_answer_error(struct s3_fake_answer *a, int status, const char *code);
+
 /* "Sun, 22 Nov 2026 17:40:08 GMT" */
 void s3_fake_http_date(struct buf *out, int64_t wall_us);
 

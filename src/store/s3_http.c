@@ -18,6 +18,7 @@
 
 #include "store/key.h"
 #include "store/s3_attempt.h"
+#include "store/s3_keys.h"
 
 #include <openssl/evp.h>
 #include <stdio.h>
@@ -194,20 +195,6 @@ static bool learn_place(struct store_s3 *s, struct sending *w, const struct stor
     return a->location[0] == '\0' || follow(s, w, a->location);
 }
 
-static bool learn_keys(struct store_s3 *s)
-{
-    MUTEX_GUARD(&s->lock);
-    struct store_s3_credentials fresh = {0};
-    struct err ignored;
-    if (!s->config.credentials.from_file ||
-        store_s3_config_reload(&s->config.credentials, &fresh, &ignored) != 1) {
-        return false;
-    }
-    store_s3_config_wipe(&s->config.credentials);
-    s->config.credentials = fresh;
-    return true;
-}
-
 /* HEAD has no body to be clear with: s3.c asks with a GET what its refusal means. */
 static enum store_s3_verdict judge(struct store_s3_attempt *t)
 {
@@ -238,7 +225,7 @@ static enum next next_of_answer(struct store_s3 *s, struct store_s3_attempt *t, 
         w->moved = true;
         return again ? NEXT_AT_ONCE : NEXT_REFUSED;
     case STORE_S3_EXPIRED:
-        again = !w->renewed && learn_keys(s);
+        again = !w->renewed && store_s3_keys_replace(s, t->keys_generation);
         w->renewed = true;
         return again ? NEXT_AT_ONCE : NEXT_REFUSED;
     }
@@ -444,6 +431,7 @@ static int send_all(struct store_s3 *s, const struct store_s3_request *r, struct
         struct store_s3_attempt t = {.request = r, .answer = answer};
         t.out_start = r->out == NULL ? 0 : r->out->len;
         w->attempts++;
+        store_s3_keys_prepare(s);
         store_s3_attempt_run(s, &t, &w->target, w->deadline_us - w->begin_us, w->deadline_us);
         int rc = check_fatal(s, &t, err);
         enum next next = rc < 0 ? NEXT_REFUSED : next_of(s, &t, w);

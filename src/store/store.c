@@ -99,7 +99,7 @@ static int open_file_uri(struct str location, struct store **ret_store, struct e
         return err_set(err, ERR_CONFIG, "location \"%.*s\" names another host; write file:///path",
                        STR_FMT(location));
     }
-    /* As Hadoop does: %XX is part of the name. */
+    /* As Spark does: %XX is part of the name. (delta-rs decodes it: give it a plain path.) */
     return store_local_open(parts.path, ret_store, err);
 }
 

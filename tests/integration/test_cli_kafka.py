@@ -10,7 +10,7 @@ import pytest
 from sluicetest import deps
 from sluicetest.delta import Table
 from sluicetest.process import Process, wait_until
-from sluicetest.sluice import command
+from sluicetest.sluice import ask, command
 
 PIPELINE = """
 CREATE STREAM lines (id BIGINT, name STRING) USING kafka OPTIONS (
@@ -75,6 +75,7 @@ def test_available_now_reads_what_is_there_and_ends(bench):
     positions = bench.positions()
     assert {p: (r["offset"], r["logStart"], r["logEnd"], r["lag"], r["state"])
             for p, r in positions.items()} == {0: (3, 0, 4, 1, "ok"), 1: (1, 0, 1, 0, "ok")}
+    assert {p: r["groupOffset"] for p, r in positions.items()} == {0: 3, 1: 1}
     bench.drain()
     assert bench.ids() == [1, 2, 3, 4, 5]
 
@@ -112,6 +113,19 @@ def test_offsets_before_the_first_run(bench):
     assert {r["state"] for r in bench.positions().values()} == {"new"}
     assert "not there yet" in bench.offsets("show").stdout
     assert "no Delta table" in bench.offsets("reset", exit_code=2).stderr
+
+
+def test_show_tells_the_group_from_the_table(bench):
+    bench.produce(1, 2, 3)
+    assert {r["groupOffset"] for r in bench.positions().values()} == {None}
+    bench.drain()
+    bench.kafka.commit_group("sluice-copies", bench.topic, {0: 1})
+    row = bench.positions()[0]
+    assert (row["offset"], row["groupOffset"], row["logEnd"]) == (3, 1, 3)
+    cells = [[cell.strip() for cell in line.split("|")]
+             for line in bench.offsets("show").stdout.splitlines() if "|" in line]
+    assert cells[0][3:7] == ["table", "group", "log start", "log end"]
+    assert cells[1][3:7] == ["3", "1", "0", "3"]
 
 
 # --- the ways on --------------------------------------------------------------------
@@ -213,6 +227,44 @@ def test_skip_goes_on_after_what_retention_took(bench):
     bench.offsets("skip", "--partition", f"{bench.topic}:0")
     bench.drain()
     assert bench.ids() == [1, 4]
+
+
+# --- the question ---------------------------------------------------------------------
+
+
+CHANGES = {"set": ["--partition", "{topic}:0", "--offset", "1"], "reset": [],
+           "skip": ["--partition", "{topic}:1"], "adopt": ["--from", "copies"]}
+
+
+@pytest.mark.parametrize("action", CHANGES)
+def test_a_change_is_asked_for_on_a_terminal(bench, action):
+    bench.produce(1, 2, 3)
+    bench.drain()
+    bench.produce(4, partition=1)
+    bench.drain()
+    bench.produce(5, partition=1)
+    version = bench.place.version()
+    words = ["offsets", action, bench.file, *(w.format(topic=bench.topic) for w in CHANGES[action])]
+    for answer in (b"n\n", b"\n", b"yesterday\n", b"\x04"):
+        asked = ask(*words, answer=answer)
+        assert asked.exit_code == 130 and "nothing was changed" in asked.stderr, asked
+        assert "->" in asked.stdout  # what would be written was shown
+        assert bench.place.version() == version
+    refused = command(*words)
+    assert refused.exit_code == 2 and "--yes" in refused.stderr
+    assert bench.place.version() == version
+    asked = ask(*words, answer=b"Y\n" if action == "reset" else b"yes\n")
+    assert asked.exit_code == 0 and f"committed as version {version + 1}" in asked.stdout, asked
+    assert bench.place.version() == version + 1
+
+
+def test_an_interrupt_at_the_question_changes_nothing(bench):
+    bench.produce(1)
+    bench.drain()
+    version = bench.place.version()
+    asked = ask("offsets", "reset", bench.file, answer=b"\x03")
+    assert asked.exit_code == 130 and "nothing was changed" in asked.stderr, asked
+    assert bench.place.version() == version
 
 
 # --- produce ------------------------------------------------------------------------

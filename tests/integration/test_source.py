@@ -2,6 +2,7 @@
 """Kafka as a source: which records a query reads, and what stops it."""
 
 import json
+import pathlib
 import time
 
 import pytest
@@ -213,6 +214,60 @@ def test_offsets_that_retention_took_stop_the_query_or_are_passed(kafka, topic, 
     ledger(first).check(place.read())
     drain(pipeline(kafka, place, subscribe=name, failOnDataLoss="false"))
     ledger(first, left).check(place.read())
+
+
+def epochs(place):
+    """Leader epochs by partition, as the newest commit has them."""
+    info = place.commit(place.version())[0]["commitInfo"]
+    return {int(p): epoch for topic in info.get("sluiceLeaderEpochs", {}).values()
+            for p, epoch in topic.items()}
+
+
+def test_a_truncated_log_that_has_grown_again_is_noticed(own_kafka, table, sluice, drain):
+    kafka, place = own_kafka(), table()
+    name = kafka.create_topic("grown")
+    text = pipeline(kafka, place, subscribe=name)
+    kafka.produce(name, values(0, 10))
+    drain(text)
+    assert epochs(place) == {0: 0}
+    kafka.stop()
+    kafka.start()
+    kafka.produce(name, values(10, 10))
+    drain(text)
+    assert place.count() == 20 and epochs(place)[0] > 0
+    # As if the ten records after the first ten had been others, of the first leader.
+    version = place.version() + 1
+    fence, position = (next(app for app in place.txns() if len(app.split("/")) == n)
+                       for n in (2, 6))
+    where = "/".join(position.split("/")[2:5])
+    actions = [
+        {"commitInfo": {"timestamp": 0, "operation": "STREAMING UPDATE",
+                        "operationParameters": {"queryName": "t"},
+                        "sluiceLeaderEpochs": {where: {"0": 0}}}},
+        {"txn": {"appId": fence, "version": place.txns()[fence] + 1, "lastUpdated": 0}},
+    ]
+    log = pathlib.Path(place.location, f"_delta_log/{version:020}.json")
+    log.write_text("".join(json.dumps(a) + "\n" for a in actions))
+    kafka.produce(name, values(20, 5))  # a partition with nothing to read is not looked at
+    process = sluice(text, "--available-now")
+    assert process.wait_exit() == 3
+    assert "was truncated below offset 20" in process.stderr
+
+
+def test_markers_of_a_later_leader_are_no_truncation(own_kafka, table, drain):
+    kafka, place = own_kafka(), table()
+    name = kafka.create_topic("markers")
+    text = pipeline(kafka, place, subscribe=name)
+    with kafka.transaction() as send:
+        send(name, values(0, 10))
+        kafka.stop()
+        kafka.start()
+    for _ in range(2):
+        drain(text)
+        assert place.count() == 10 and positions(place) == {(name, 0): 11} and epochs(place) == {}
+    kafka.produce(name, values(20, 5))
+    drain(text)
+    assert place.count() == 15 and epochs(place)[0] > 0
 
 
 def test_a_topic_recreated_while_stopped_stops_the_query(kafka, topic, table, sluice, drain):

@@ -39,8 +39,12 @@ static size_t make_positions(const struct instance *in, const int64_t *offsets,
                              struct sink_position *out)
 {
     for (int p = 0; p < in->world->partition_count; p++) {
-        out[p] = (struct sink_position){STR(SIM_STREAM), STR(SIM_TOPIC), STR(SIM_TOPIC_ID), p,
-                                        offsets == NULL ? -1 : offsets[p]};
+        out[p] = (struct sink_position){STR(SIM_STREAM),
+                                        STR(SIM_TOPIC),
+                                        STR(SIM_TOPIC_ID),
+                                        p,
+                                        offsets == NULL ? -1 : offsets[p],
+                                        -1};
     }
     return (size_t)in->world->partition_count;
 }
@@ -162,7 +166,7 @@ static int cut_batch(struct instance *in, int64_t *next, size_t partitions, stru
         next[p] += take;
         batch->rows += take;
         batch->positions[batch->position_count++] = (struct sink_position){
-            STR(SIM_STREAM), STR(SIM_TOPIC), STR(SIM_TOPIC_ID), (int32_t)p, next[p]};
+            STR(SIM_STREAM), STR(SIM_TOPIC), STR(SIM_TOPIC_ID), (int32_t)p, next[p], -1};
     }
     int rc = write_files(in, texts, arena, batch, err);
     for (size_t i = 0; i < FILES_MAX; i++) {

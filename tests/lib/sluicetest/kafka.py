@@ -282,6 +282,12 @@ class KafkaBroker:
         answer = self.admin.list_consumer_group_offsets([request])[group].result(PATIENCE_S)
         return {(p.topic, p.partition): p.offset for p in answer.topic_partitions}
 
+    def commit_group(self, group: str, topic: str, offsets: dict[int, int]) -> None:
+        """Commit in a group's name, as another tool would."""
+        with self._consumer({"group.id": group}) as consumer:
+            consumer.commit(offsets=[ck.TopicPartition(topic, p, o) for p, o in offsets.items()],
+                            asynchronous=False)
+
     @contextlib.contextmanager
     def _consumer(self, config: dict | None = None):
         consumer = ck.Consumer({**self._client(), "enable.auto.commit": False,

@@ -6,11 +6,16 @@ to its end.  SLUICE_BIN names the binary, else it is build/sluice.
 """
 
 import dataclasses
+import fcntl
 import json
 import os
 import pathlib
+import pty
+import select
 import subprocess
 import sys
+import termios
+import time
 
 from . import deps
 from .delta import Table
@@ -31,6 +36,41 @@ def command(*args, env: dict | None = None, stdin: str = "", folder: pathlib.Pat
                           text=True, cwd=folder, env={**os.environ, **(env or {})},
                           timeout=timeout_s)
     return Result(done.returncode, done.stdout, done.stderr)
+
+
+def ask(*args, answer: bytes, env: dict | None = None) -> Result:
+    """Run `sluice ARGS…` as on a terminal and type `answer` when it asks; stderr is what the
+    terminal shows.  b"\\x04" is the end of input, b"\\x03" an interrupt."""
+    terminal, child = pty.openpty()
+
+    def take_over() -> None:  # its own session, so that ^C reaches it
+        os.setsid()
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+    process = subprocess.Popen([*_binary(), *map(str, args)], stdin=child, stderr=child,
+                               stdout=subprocess.PIPE, env={**os.environ, **(env or {})},
+                               preexec_fn=take_over)
+    os.close(child)
+    shown = b""
+    deadline = time.monotonic() + PATIENCE_S
+    answered = False
+    while True:
+        ready, _, _ = select.select([terminal], [], [], max(0, deadline - time.monotonic()))
+        try:
+            read = os.read(terminal, 4096) if ready else b""
+        except OSError:  # nobody holds the other end any more
+            read = b""
+        if not read:
+            break
+        shown += read
+        if not answered and b"[y/N] " in shown:
+            answered = True
+            os.write(terminal, answer)
+    if time.monotonic() >= deadline:
+        process.kill()
+    out = process.stdout.read()
+    os.close(terminal)
+    return Result(process.wait(), out.decode(), shown.decode())
 
 
 class Sluice:
