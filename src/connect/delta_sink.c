@@ -29,6 +29,7 @@
 #define UPLOAD_THREADS_MAX 4
 
 struct delta_sink {
+    struct store *store; /* NULL = the caller's still */
     struct delta_table *table;
     struct sql_db *db;
     const char *spool;
@@ -317,18 +318,15 @@ int delta_sink_open(struct store *store, struct sql_db *db, const char *spool,
     sink->checked_version = -1;
     sink->checkpoint_written = -1;
     mutex_init(&sink->lock);
-    struct delta_options delta = {.db = db, .spool = spool};
+    struct delta_options delta = {.db = db, .spool = spool, .keep_store = true};
     int rc = store_probe(store, err);
-    if (rc < 0) {
-        store_close(store);
-    } else {
-        rc = delta_open(store, &delta, &sink->table, err);
-    }
+    rc = rc < 0 ? rc : delta_open(store, &delta, &sink->table, err);
     rc = rc < 0 ? rc : plan_table(sink, err);
     if (rc < 0) {
         delta_sink_close(sink);
         return rc;
     }
+    sink->store = store;
     *ret_sink = sink;
     return 0;
 }
@@ -340,6 +338,7 @@ void delta_sink_close(struct delta_sink *sink)
     }
     thread_join(&sink->checkpointer);
     delta_close(sink->table);
+    store_close(sink->store);
     mutex_done(&sink->lock);
     arena_done(&sink->arena);
     mem_free(sink);
