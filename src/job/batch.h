@@ -96,6 +96,8 @@ int64_t batch_messages(const struct batch *batch);
 /* Between push and seal, the job's thread. Takes the packet when QUEUE_OK. */
 enum queue_rc batch_push(struct batch *batch, size_t input, struct packet *packet,
                          int64_t until_mono_us);
+/* The same without waiting, however full the input's queue is. */
+enum queue_rc batch_push_over(struct batch *batch, size_t input, struct packet *packet);
 /* No more messages: end_offsets are the sources' positions. */
 void batch_seal(struct batch *batch);
 

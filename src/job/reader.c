@@ -8,7 +8,9 @@
  *  (1) A batch is handed to the encoder with its first packet; one that gets no
  *      message is never handed over, and costs no statement and no commit.
  *  (2) A batch ends at the first of: the trigger's tick, maxOffsetsPerTrigger,
- *      the byte budget, the end of a bounded source, a stop.
+ *      the byte budget, the end of a bounded source, a stop, a stream whose queue
+ *      is full and stays full beside other streams: DuckDB reads the parts of a UNION
+ *      ALL one after the other, and waits for the end of an earlier one.
  *  (3) When a batch failed for its data's sake, everything from it on is dropped
  *      and read again in pieces of half the size, down to the one message that
  *      the SQL cannot take; onBadRecord says what becomes of that one.
@@ -33,6 +35,7 @@ struct filling {
     struct batch *batch;
     bool handed;      /* belongs to the encoder; still ours to push to and to seal */
     size_t ended;     /* inputs that answered SOURCE_END */
+    bool starved;     /* DuckDB does not take what one of the inputs has */
     int64_t first_us; /* of the first packet; 0 = none yet */
     uint64_t bytes;
 };
@@ -72,7 +75,8 @@ static bool is_cut(struct query *q, const struct filling *f)
     if (!f->handed) {
         return false;
     }
-    if ((uint64_t)batch_messages(f->batch) >= messages_max(q, f) || f->bytes >= BATCH_BYTES_MAX) {
+    if (f->starved || (uint64_t)batch_messages(f->batch) >= messages_max(q, f) ||
+        f->bytes >= BATCH_BYTES_MAX) {
         return true;
     }
     if (q->table->trigger != PLAN_TRIGGER_INTERVAL || q->options->available_now) {
@@ -159,6 +163,11 @@ static bool place(struct query *q, struct filling *f, size_t input, struct packe
     uint64_t bytes = packet->bytes;
     for (;;) {
         enum queue_rc rc = batch_push(f->batch, input, packet, clock_mono_us() + NAP_US);
+        if (rc == QUEUE_TIMEOUT && f->batch->input_count > 1) {
+            /* The packet is in the positions already: it goes in, and the batch ends. */
+            f->starved = true;
+            rc = batch_push_over(f->batch, input, packet);
+        }
         if (rc == QUEUE_OK) {
             f->bytes += bytes;
             return true;
