@@ -19,7 +19,8 @@ size_t __wrap_batch_positions(const struct batch *batch, struct sink_position *o
 {
     size_t count = __real_batch_positions(batch, out, cap);
     for (size_t i = 0; broken() == JOB_BREAK_LATE && i < count; i++) {
-        vec_foreach (struct source_partition, p, &batch->inputs[0].source->partitions) {
+        size_t stream = (size_t)world_partition(&out[i]) / TOPIC_STREAM_PARTITIONS;
+        vec_foreach (struct source_partition, p, &batch->inputs[stream].source->partitions) {
             if (p->number == out[i].partition) {
                 out[i].next_offset = p->next_offset;
             }

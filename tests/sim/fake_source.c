@@ -8,7 +8,8 @@
  *      next_offset says.
  *  (2) A topic that was deleted and made again gives no error: the consumer reads the
  *      new one at its old offsets.  Only verify tells, and a look for partitions.
- *  (3) What a packet's strings point to is overwritten when the packet is freed.
+ *  (3) A packet says that it costs more than it does, so that queues are full.
+ *  (4) What a packet's strings point to is overwritten when the packet is freed.
  */
 #include "fake_source.h"
 
@@ -16,20 +17,27 @@
 
 #include "trace.h"
 
+#include <stdio.h>
+
 #define RUN_MAX     6 /* messages of one partition in a packet's part */
 #define DOWN_US_MAX 3000000
 
 static const char *const topic_ids[] = {"id-1", "id-2"};
 
-static const struct option fake_options[] = {{NULL, OPTION_STRING, NULL, NULL, NULL}};
+static const struct option fake_options[] = {
+    {"stream", OPTION_INT, "0", NULL, "its number"},
+    {NULL, OPTION_STRING, NULL, NULL, NULL},
+};
 
 struct fake_source {
     struct source base;
     struct instance *in;
     int epoch; /* of the topic that it found; -1 = none yet */
     bool has_started;
-    int64_t consumer[TOPIC_PARTITIONS_MAX]; /* where it stands */
-    bool is_late[TOPIC_PARTITIONS_MAX];     /* found while running */
+    int stream;
+    char topic_name[8];
+    int64_t consumer[TOPIC_STREAM_PARTITIONS]; /* where it stands */
+    bool is_late[TOPIC_STREAM_PARTITIONS];     /* found while running */
     int64_t down_until_us;
 };
 
@@ -42,6 +50,16 @@ struct fake_packet {
 static struct fake_source *fake_of(struct source *base)
 {
     return CONTAINER_OF(base, struct fake_source, base);
+}
+
+static int partition_of(const struct fake_source *s, size_t index)
+{
+    return s->stream * TOPIC_STREAM_PARTITIONS + (int)index;
+}
+
+static int64_t end_of(const struct fake_source *s, size_t index)
+{
+    return topic_end(world_topic(s->in->world), partition_of(s, index));
 }
 
 /* The broker is asked something: others run, and the answer may not come. */
@@ -61,7 +79,8 @@ static int ask(struct fake_source *s, struct err *err)
 static int check_epoch(struct fake_source *s, struct err *err)
 {
     if (s->epoch >= 0 && s->epoch != s->in->world->epoch) {
-        return err_set(err, ERR_IDENTITY, "topic \"%s\" was deleted and created again", SIM_TOPIC);
+        return err_set(err, ERR_IDENTITY, "topic \"%s\" was deleted and created again",
+                       s->topic_name);
     }
     return 0;
 }
@@ -69,7 +88,6 @@ static int check_epoch(struct fake_source *s, struct err *err)
 static int fake_open(const struct settings *settings, const char *query, struct stop *stop,
                      struct source **ret_source, struct err *err)
 {
-    (void)settings;
     (void)query;
     (void)stop;
     (void)err;
@@ -77,8 +95,10 @@ static int fake_open(const struct settings *settings, const char *query, struct 
     s->base.ops = &fake_source_ops;
     s->in = instance_self();
     s->epoch = -1;
-    for (int p = 0; p < TOPIC_PARTITIONS_MAX; p++) {
-        s->in->bounds[p] = -1;
+    s->stream = (int)settings_int(settings, fake_options, "stream", 0);
+    snprintf(s->topic_name, sizeof(s->topic_name), SIM_TOPIC "%d", s->stream);
+    for (size_t i = 0; i < TOPIC_STREAM_PARTITIONS; i++) {
+        s->in->bounds[partition_of(s, i)] = -1;
     }
     *ret_source = &s->base;
     return 0;
@@ -87,10 +107,10 @@ static int fake_open(const struct settings *settings, const char *query, struct 
 static int adopt(struct fake_source *s)
 {
     int added = 0;
-    int count = world_topic(s->in->world)->partition_count;
+    int count = world_topic(s->in->world)->counts[s->stream];
     for (int p = (int)s->base.partitions.count; p < count; p++, added++) {
         *vec_push(&s->base.partitions) = (struct source_partition){
-            .topic = STR(SIM_TOPIC),
+            .topic = str_of(s->topic_name),
             .topic_id = str_of(topic_ids[s->epoch]),
             .number = p,
             .next_offset = -1,
@@ -125,10 +145,10 @@ static int fake_resolve(struct source *base, const bool *which, struct err *err)
 {
     struct fake_source *s = fake_of(base);
     TRY(ask(s, err));
-    int64_t starts[TOPIC_PARTITIONS_MAX];
+    int64_t starts[TOPIC_STREAM_PARTITIONS];
     for (size_t i = 0; i < base->partitions.count; i++) {
         bool earliest = begins_at_earliest(s, i, which);
-        starts[i] = earliest ? 0 : topic_end(world_topic(s->in->world), (int)i);
+        starts[i] = earliest ? 0 : end_of(s, i);
     }
     for (size_t i = 0; i < base->partitions.count; i++) {
         if (which[i]) {
@@ -140,8 +160,8 @@ static int fake_resolve(struct source *base, const bool *which, struct err *err)
 
 static int fake_start(struct source *base, struct err *err)
 {
-    (void)err;
     struct fake_source *s = fake_of(base);
+    TRY(ask(s, err));
     base->has_new_partitions = false;
     s->has_started = true;
     for (size_t i = 0; i < base->partitions.count; i++) {
@@ -159,10 +179,10 @@ static int fake_bound(struct source *base, struct err *err)
     TRY(ask(s, err));
     for (size_t i = 0; i < base->partitions.count; i++) {
         struct source_partition *p = &base->partitions.items[i];
-        p->limit_offset = topic_end(world_topic(s->in->world), (int)i);
+        p->limit_offset = end_of(s, i);
         p->end_offset = p->limit_offset;
         p->at_limit = p->next_offset >= p->limit_offset;
-        s->in->bounds[i] = p->limit_offset;
+        s->in->bounds[partition_of(s, i)] = p->limit_offset;
     }
     return 0;
 }
@@ -177,19 +197,21 @@ static int fake_verify(struct source *base, struct err *err)
 /* Lag tools must not be told of what is not durable. */
 static void fake_acknowledge(struct source *base, const int64_t *next_offsets, size_t count)
 {
-    struct instance *in = fake_of(base)->in;
+    const struct fake_source *s = fake_of(base);
+    struct instance *in = s->in;
     if (world_is_broken(in->world)) {
         return;
     }
     struct oracle_log log;
     oracle_replay(in->world, in->world->net.version_count - 1, &log);
     for (size_t i = 0; i < count; i++) {
-        bool moved = base->partitions.items[i].started && next_offsets[i] > log.positions[i];
-        if (moved && oracle_is_behind(in->world, &log, (int)i, next_offsets[i])) {
+        int p = partition_of(s, i);
+        bool moved = base->partitions.items[i].started && next_offsets[i] > log.positions[p];
+        if (moved && oracle_is_behind(in->world, &log, p, next_offsets[i])) {
             world_fault(in->world,
-                        "process %d acknowledges offset %" PRId64 " of partition %zu, the table "
+                        "process %d acknowledges offset %" PRId64 " of partition %d, the table "
                         "is at %" PRId64,
-                        in->client.id, next_offsets[i], i, log.positions[i]);
+                        in->client.id, next_offsets[i], p, log.positions[p]);
         }
     }
 }
@@ -230,11 +252,11 @@ static void gather_one(struct fake_source *s, struct gathering *g, uint32_t inde
     }
     p->next_offset = offset + 1;
     p->at_limit = p->next_offset >= p->limit_offset;
-    if (topic_kind(topic, (int)index, offset) == MESSAGE_GAP) {
+    if (topic_kind(topic, partition_of(s, index), offset) == MESSAGE_GAP) {
         return;
     }
     *vec_push(&g->offsets) = g->bytes.len;
-    bool has_value = topic_print_value(topic, (int)index, offset, &g->bytes);
+    bool has_value = topic_print_value(topic, partition_of(s, index), offset, &g->bytes);
     *vec_push(&g->messages) = (struct message){
         .value = has_value ? str_n("", g->bytes.len - *vec_last(&g->offsets)) : STR_NULL,
         .offset = offset,
@@ -246,11 +268,18 @@ static void gather_one(struct fake_source *s, struct gathering *g, uint32_t inde
 static bool has_more(const struct fake_source *s, uint32_t index)
 {
     const struct source_partition *p = &s->base.partitions.items[index];
-    int64_t end = topic_end(world_topic(s->in->world), (int)index);
+    int64_t end = end_of(s, index);
     return p->started && s->consumer[index] < end && s->consumer[index] < p->limit_offset;
 }
 
-static struct packet *make_packet(struct gathering *g)
+/* What it is said to cost: sometimes so much that queues are full, or a batch. */
+static uint64_t claim_bytes(struct rng *rng)
+{
+    static const uint64_t costs[] = {1000, 1000, 1000, 3 << 20, 100 << 20};
+    return costs[rng_below(rng, ARRAY_COUNT(costs))];
+}
+
+static struct packet *make_packet(struct gathering *g, struct rng *rng)
 {
     if (g->messages.count == 0) {
         buf_done(&g->bytes);
@@ -262,7 +291,7 @@ static struct packet *make_packet(struct gathering *g)
     packet->bytes = buf_take(&g->bytes);
     packet->base.count = g->messages.count;
     packet->base.messages = g->messages.items;
-    packet->base.bytes = packet->byte_count + g->messages.count * sizeof(struct message);
+    packet->base.bytes = claim_bytes(rng);
     packet->base.free = packet_overwrite;
     for (size_t i = 0; i < g->messages.count; i++) {
         struct message *m = &packet->base.messages[i];
@@ -285,7 +314,7 @@ static struct packet *gather(struct fake_source *s, size_t messages_max)
             gather_one(s, &g, index);
         }
     }
-    return make_packet(&g);
+    return make_packet(&g, rng);
 }
 
 static bool is_at_end(const struct fake_source *s)
@@ -349,6 +378,10 @@ static int fake_poll(struct source *base, int64_t until_mono_us, size_t messages
         return err_set(err, ERR_CANCELED, "process %d is dead", s->in->client.id);
     }
     TRY(look_for_partitions(s, err));
+    if (world_chance(s->in->world, s->in->world->weather.source_lost)) {
+        s->in->lost = true;
+        return err_set(err, ERR_DATA, "topic \"%s\": offsets are gone", s->topic_name);
+    }
     if (is_down(s)) {
         wait_until(until_mono_us);
         return SOURCE_IDLE;

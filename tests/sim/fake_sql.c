@@ -2,8 +2,10 @@
 /*
  * fake_sql - DuckDB's part in a batch: pulls the rows of the scan, writes them to files
  *
- * COPY runs on two threads, each with a local of its own, and writes lines
- * (topic_print_line) to some files.
+ * COPY runs on up to two threads and writes lines (topic_print_line) to some
+ * files.  Each thread opens a local on every stream, one after the other as the
+ * parts of a UNION ALL: it comes to the second when it has seen the end of the
+ * first.
  *
  *  (1) What a chunk points to is read late, just before the local's next one.
  *  (2) It fails for a row with a negative v, and for a stubborn one whatever v
@@ -113,28 +115,22 @@ int __wrap_sql_register_text_function(struct sql_conn *conn, const char *name, s
 /* ---- the source of rows ---------------------------------------------------------------------- */
 
 struct fake_sql_source {
-    const struct plan_input *input;
+    size_t stream;
     struct sql_scan *scan;
 };
 
-struct sql_source *fake_sql_source(struct arena *arena, const struct plan_input *input)
+struct sql_source *fake_sql_source(struct arena *arena, size_t stream)
 {
     struct fake_sql_source *source = arena_new(arena, struct fake_sql_source);
-    source->input = input;
+    source->stream = stream;
     return (struct sql_source *)(void *)source;
-}
-
-/* A statement reads what was attached to the only source there is. */
-static struct fake_sql_source *attached(struct instance *in)
-{
-    return (struct fake_sql_source *)in->attached;
 }
 
 void __wrap_sql_source_attach(struct sql_source *source, struct sql_scan *scan)
 {
     struct fake_sql_source *fake = (struct fake_sql_source *)(void *)source;
     fake->scan = scan;
-    instance_self()->attached = scan == NULL ? NULL : fake;
+    instance_self()->attached[fake->stream] = scan;
 }
 
 /* ---- COPY ------------------------------------------------------------------------------------ */
@@ -142,8 +138,7 @@ void __wrap_sql_source_attach(struct sql_source *source, struct sql_scan *scan)
 struct copy {
     struct instance *in;
     struct fake_conn *conn;
-    const struct plan_input *input;
-    struct sql_scan *scan;
+    const struct type *row_type; /* of a scan */
     /* What is to happen after so many rows; INT64_MAX = nothing. */
     int64_t fail_at, cut_at;
     int64_t rows;
@@ -152,6 +147,15 @@ struct copy {
     struct err err;
     struct buf texts[FILES_MAX];
     int64_t row_counts[FILES_MAX];
+};
+
+/* A thread's part of one scan. */
+struct copy_local {
+    struct sql_scan *scan;
+    void *local;
+    int64_t first; /* what `_partition +` adds for its stream */
+    struct column *columns;
+    struct column_memory *chunk;
 };
 
 static void fail(struct copy *copy, const struct err *err)
@@ -175,10 +179,11 @@ static int check_row(const struct copy *copy, int64_t partition, int64_t offset,
     return 0;
 }
 
-static int write_row(struct copy *copy, const struct column *columns, size_t row, struct err *err)
+static int write_row(struct copy *copy, const struct copy_local *local, size_t row, struct err *err)
 {
+    const struct column *columns = local->columns;
     const struct column *meta = columns + COLUMN_META;
-    int64_t partition = ((const int32_t *)meta[PLAN_META_PARTITION].data)[row];
+    int64_t partition = ((const int32_t *)meta[PLAN_META_PARTITION].data)[row] + local->first;
     int64_t offset = ((const int64_t *)meta[PLAN_META_OFFSET].data)[row];
     const int64_t *v = column_is_valid(&columns[COLUMN_V], row)
                            ? (const int64_t *)columns[COLUMN_V].data + row
@@ -209,25 +214,29 @@ static int check_weather(struct copy *copy, struct err *err)
     return 0;
 }
 
-/* Until the local has nothing more: 0. */
-static int pull(struct copy *copy, void *local, struct column *columns, struct column_memory *chunk,
-                struct err *err)
+static bool is_over(const struct copy *copy)
+{
+    return copy->failed || copy->cut;
+}
+
+/* Until the local has nothing more. */
+static int pull(struct copy *copy, struct copy_local *l, struct err *err)
 {
     struct column *wanted[COLUMN_META + PLAN_META_COUNT] = {
-        [COLUMN_V] = &columns[COLUMN_V],
-        [COLUMN_S] = &columns[COLUMN_S],
-        [COLUMN_META + PLAN_META_PARTITION] = &columns[COLUMN_META + PLAN_META_PARTITION],
-        [COLUMN_META + PLAN_META_OFFSET] = &columns[COLUMN_META + PLAN_META_OFFSET],
+        [COLUMN_V] = &l->columns[COLUMN_V],
+        [COLUMN_S] = &l->columns[COLUMN_S],
+        [COLUMN_META + PLAN_META_PARTITION] = &l->columns[COLUMN_META + PLAN_META_PARTITION],
+        [COLUMN_META + PLAN_META_OFFSET] = &l->columns[COLUMN_META + PLAN_META_OFFSET],
     };
     struct rng *rng = &copy->in->world->rng;
     for (;;) {
         TRY(check_weather(copy, err));
-        if (copy->failed || copy->cut) {
+        if (is_over(copy)) {
             return 0;
         }
-        column_memory_reset(chunk);
+        column_memory_reset(l->chunk);
         size_t capacity = 1 + rng_below(rng, CHUNK_MAX);
-        int rows = TRY(copy->scan->ops->fill(copy->scan, local, wanted, capacity, err));
+        int rows = TRY(l->scan->ops->fill(l->scan, l->local, wanted, capacity, err));
         if (rows == 0) {
             return 0;
         }
@@ -235,32 +244,44 @@ static int pull(struct copy *copy, void *local, struct column *columns, struct c
             fiber_yield(); /* (1) */
         }
         for (size_t row = 0; row < (size_t)rows; row++) {
-            TRY(write_row(copy, columns, row, err));
+            TRY(write_row(copy, l, row, err));
         }
     }
 }
 
-static void copy_work(void *user)
+static int read_stream(struct copy *copy, size_t stream, struct err *err)
 {
-    struct copy *copy = user;
-    bool wanted[COLUMN_META + PLAN_META_COUNT] = {
+    static const bool wanted[COLUMN_META + PLAN_META_COUNT] = {
         [COLUMN_V] = true,
         [COLUMN_S] = true,
         [COLUMN_META + PLAN_META_PARTITION] = true,
         [COLUMN_META + PLAN_META_OFFSET] = true,
     };
-    void *local = NULL;
+    struct copy_local l = {.scan = copy->in->attached[stream],
+                           .first = (int64_t)stream * TOPIC_STREAM_PARTITIONS};
+    TRY(l.scan->ops->open_local(l.scan, wanted, &l.local, err));
+    l.chunk = column_memory_new(copy->row_type, CHUNK_MAX);
+    l.columns = column_memory_columns(l.chunk);
+    int rc = pull(copy, &l, err);
+    if (rc < 0) {
+        fail(copy, err);
+    }
+    l.scan->ops->close_local(l.scan, l.local);
+    column_memory_free(l.chunk);
+    return rc;
+}
+
+static void copy_work(void *user)
+{
+    struct copy *copy = user;
     struct err err;
-    if (copy->scan->ops->open_local(copy->scan, wanted, &local, &err) < 0) {
-        fail(copy, &err);
-        return;
+    int streams = copy->in->world->stream_count;
+    for (int i = 0; i < streams && !is_over(copy); i++) {
+        if (read_stream(copy, (size_t)i, &err) < 0) {
+            fail(copy, &err);
+            return;
+        }
     }
-    struct column_memory *chunk = column_memory_new(copy->input->row_type, CHUNK_MAX);
-    if (pull(copy, local, column_memory_columns(chunk), chunk, &err) < 0) {
-        fail(copy, &err);
-    }
-    copy->scan->ops->close_local(copy->scan, local);
-    column_memory_free(chunk);
 }
 
 static int write_files(struct copy *copy, const char *dir, struct arena *arena,
@@ -313,8 +334,6 @@ int __wrap_sql_copy(struct sql_conn *conn, const char *select,
     (void)select;
     struct instance *in = instance_self();
     struct world *world = in->world;
-    struct fake_sql_source *source = attached(in);
-    assert(source != NULL);
     assert(find_conn(conn) != NULL);
     if (world_chance(world, world->weather.refused)) {
         in->refused = true;
@@ -323,8 +342,7 @@ int __wrap_sql_copy(struct sql_conn *conn, const char *select,
     struct copy copy = {
         .in = in,
         .conn = find_conn(conn),
-        .input = source->input,
-        .scan = source->scan,
+        .row_type = world->plan->streams.items[0].scan_type,
         .fail_at = draw_point(world, world->weather.out_of_memory),
         .cut_at = draw_point(world, world->weather.cut_short),
     };

@@ -9,6 +9,6 @@
  */
 
 /* What plan_bind would have registered; lives in the arena. */
-struct sql_source *fake_sql_source(struct arena *arena, const struct plan_input *input);
+struct sql_source *fake_sql_source(struct arena *arena, size_t stream);
 
 #endif

@@ -56,7 +56,7 @@ int __wrap_delta_sink_open(struct store *store, struct sql_db *db, const char *s
 static void note_intents(struct instance *in, const struct sink_position *positions, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        int64_t *intent = &in->world->intents[positions[i].partition];
+        int64_t *intent = &in->world->intents[world_partition(&positions[i])];
         *intent = *intent < 0 ? positions[i].next_offset : *intent;
     }
 }
@@ -69,12 +69,13 @@ static void check_begun(struct instance *in, struct delta_sink *sink,
     int64_t version = delta_sink_snapshot(sink)->version;
     oracle_replay(in->world, version, &log);
     for (size_t i = 0; i < count; i++) {
-        int64_t there = log.positions[positions[i].partition];
+        int partition = world_partition(&positions[i]);
+        int64_t there = log.positions[partition];
         if (there != positions[i].next_offset) {
-            world_fault(
-                in->world,
-                "process %d begins partition %d at %" PRId64 ", version %" PRId64 " says %" PRId64,
-                in->client.id, positions[i].partition, positions[i].next_offset, version, there);
+            world_fault(in->world,
+                        "process %d begins partition %d at %" PRId64 ", version %" PRId64
+                        " says %" PRId64,
+                        in->client.id, partition, positions[i].next_offset, version, there);
         }
     }
     if (log.newest_own != version || strcmp(log.run_id, in->run_id) != 0) {
@@ -176,7 +177,7 @@ static bool is_excused(struct instance *in)
     case ERR_CORRUPT:
         return world->net.truncated || in->cut_short;
     case ERR_DATA:
-        return is_ended_by_data(in);
+        return in->lost || is_ended_by_data(in);
     case ERR_CONFIG:
         return in->refused;
     case ERR_CANCELED:

@@ -68,7 +68,7 @@ static void read_file(struct world *world, struct commit *commit, struct str pat
 static void read_txn(struct world *world, struct commit *commit, const struct json *txn)
 {
     static const char fence[] = "sluice/" SIM_QUERY;
-    static const char topic[] = "sluice/" SIM_QUERY "/" SIM_STREAM "/" SIM_TOPIC "/";
+    static const char prefix[] = "sluice/" SIM_QUERY "/" SIM_STREAM;
     struct str app_id = STR("");
     int64_t version = 0;
     int64_t partition = 0;
@@ -81,11 +81,18 @@ static void read_txn(struct world *world, struct commit *commit, const struct js
         commit->ours = true;
         return;
     }
-    if (!str_starts(app_id, str_of(topic))) {
+    if (!str_starts(app_id, str_of(prefix))) {
         return;
     }
-    struct str rest = str_skip(app_id, sizeof(topic) - 1);
-    complete = str_split(&rest, '/', &id) && str_to_i64(rest, &partition);
+    /* sluice/q/s<stream>/t<stream>/id-1/<number> */
+    struct str rest = str_skip(app_id, sizeof(prefix) - 1);
+    struct str stream;
+    struct str topic;
+    int64_t number = 0;
+    complete = str_split(&rest, '/', &stream) && str_split(&rest, '/', &topic) &&
+               str_eq(stream, str_skip(topic, strlen(SIM_TOPIC))) && str_split(&rest, '/', &id) &&
+               str_to_i64(stream, &partition) && str_to_i64(rest, &number);
+    partition = partition * TOPIC_STREAM_PARTITIONS + number;
     assert(complete && partition >= 0 && partition < TOPIC_PARTITIONS_MAX);
     if (!str_eq(id, STR("id-1"))) {
         world_fault(world, "version %" PRId64 " has a position of topic %.*s", commit->version,
@@ -350,12 +357,12 @@ void oracle_run_id(struct world *world, int64_t version, char ret_run_id[UUID_TE
 
 bool oracle_is_behind(struct world *world, const struct oracle_log *log, int partition, int64_t end)
 {
-    for (int64_t offset = log->positions[partition]; offset < end; offset++) {
-        if (offset < 0 || topic_kind(&world->topics[0], partition, offset) != MESSAGE_GAP) {
-            return true;
-        }
+    int64_t at = log->positions[partition];
+    bool behind = at < 0 && end > 0;
+    for (int64_t offset = at < 0 ? 0 : at; !behind && offset < end; offset++) {
+        behind = topic_kind(&world->topics[0], partition, offset) != MESSAGE_GAP;
     }
-    return false;
+    return behind;
 }
 
 static bool is_the_end(struct world *world, int partition, int64_t offset)
@@ -367,7 +374,7 @@ static bool is_the_end(struct world *world, int partition, int64_t offset)
 
 bool oracle_is_at_the_end(struct world *world, const struct oracle_log *log)
 {
-    for (int p = 0; p < world->topics[0].partition_count; p++) {
+    for (int p = 0; p < TOPIC_PARTITIONS_MAX; p++) {
         if (is_the_end(world, p, log->positions[p])) {
             return true;
         }
@@ -383,7 +390,7 @@ void oracle_check_end(struct world *world, struct sim_counts *counts)
     bool ended_by_data = oracle_is_at_the_end(world, &log);
     bool stopped =
         world->restored_version >= 0 || world->net.truncated || world->epoch > 0 || ended_by_data;
-    for (int p = 0; p < world->topics[0].partition_count; p++) {
+    for (int p = 0; p < TOPIC_PARTITIONS_MAX; p++) {
         int64_t end = topic_end(&world->topics[0], p);
         if (log.starts[p] >= 0 && world->intents[p] >= 0 && log.starts[p] != world->intents[p]) {
             world_fault(world,

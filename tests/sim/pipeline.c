@@ -12,43 +12,66 @@
 #include "fake_sql.h"
 #include "wrap.h"
 
-static struct {
+/* By the number of streams, from 1. */
+struct binding {
     struct plan *plan;
     struct plan_query *query;
     struct sql_db *db;
     struct sql_conn *conn;
-} bound;
+};
+static struct binding bindings[TOPIC_STREAMS];
 
-/* Text of a plan; the words with %s are drawn. */
-static int load(const char *on_bad_record, const char *batch, const char *trigger,
+static void add_stream(int number, const char *options, struct buf *out)
+{
+    buf_printf(out,
+               "CREATE STREAM " SIM_STREAM "%d (v BIGINT, s STRING) USING sim OPTIONS "
+               "('stream' = '%d'%s);\n",
+               number, number, options);
+}
+
+static int load(int stream_count, const char *stream_options, const char *trigger,
                 const char *properties, struct plan **ret_plan, struct err *err)
 {
     AUTO_BUF struct buf text = {0};
+    for (int i = 0; i < stream_count; i++) {
+        add_stream(i, stream_options, &text);
+    }
     buf_printf(&text,
-               "CREATE STREAM " SIM_STREAM " (v BIGINT, s STRING) USING sim OPTIONS "
-               "('onBadRecord' = '%s'%s);\n"
                "CREATE STREAMING TABLE " SIM_QUERY " USING delta LOCATION '" SIM_LOCATION "' "
-               "%s OPTIONS ('trigger' = '%s', 'mergeSchema' = 'true') AS\n"
-               "SELECT _partition AS p, _offset AS o, v, s FROM " SIM_STREAM ";\n",
-               on_bad_record, batch, properties, trigger);
+               "%s OPTIONS ('trigger' = '%s', 'mergeSchema' = 'true') AS\n",
+               properties, trigger);
+    for (int i = 0; i < stream_count; i++) {
+        buf_printf(&text, "%sSELECT _partition + %d AS p, _offset AS o, v, s FROM " SIM_STREAM "%d",
+                   i == 0 ? "" : " UNION ALL ", i * TOPIC_STREAM_PARTITIONS, i);
+    }
     return plan_load(STR("sim.sql"), buf_str(&text), ret_plan, err);
+}
+
+static int bind(int stream_count, struct binding *b, struct err *err)
+{
+    struct sql_db_options options = {.threads = 1, .memory_bytes = (uint64_t)64 << 20};
+    TRY(load(stream_count, "", "0 seconds", "", &b->plan, err));
+    TRY(sql_open(&options, &b->db, err));
+    TRY(sql_connect(b->db, &b->conn, err));
+    return plan_bind(b->plan, &b->plan->tables.items[0], b->conn, &b->query, err);
 }
 
 int pipeline_open(struct err *err)
 {
-    struct sql_db_options options = {.threads = 1, .memory_bytes = (uint64_t)64 << 20};
-    TRY(load("null", "", "0 seconds", "", &bound.plan, err));
-    TRY(sql_open(&options, &bound.db, err));
-    TRY(sql_connect(bound.db, &bound.conn, err));
-    return plan_bind(bound.plan, &bound.plan->tables.items[0], bound.conn, &bound.query, err);
+    for (int i = 0; i < TOPIC_STREAMS; i++) {
+        TRY(bind(i + 1, &bindings[i], err));
+    }
+    return 0;
 }
 
 void pipeline_close(void)
 {
-    plan_query_free(bound.query);
-    sql_disconnect(bound.conn);
-    sql_close(bound.db);
-    plan_free(bound.plan);
+    for (size_t i = 0; i < TOPIC_STREAMS; i++) {
+        plan_query_free(bindings[i].query);
+        sql_disconnect(bindings[i].conn);
+        sql_close(bindings[i].db);
+        plan_free(bindings[i].plan);
+    }
 }
 
 struct plan *pipeline_load(struct world *world)
@@ -65,10 +88,12 @@ struct plan *pipeline_load(struct world *world)
         "TBLPROPERTIES ('delta.setTransactionRetentionDuration' = 'interval 240 days')";
     struct plan *plan = NULL;
     struct err err;
-    int rc =
-        load(modes[world->on_bad_record], batches[rng_below(&world->rng, ARRAY_COUNT(batches))],
-             triggers[rng_below(&world->rng, ARRAY_COUNT(triggers))],
-             world->with_months ? retention : "", &plan, &err);
+    AUTO_BUF struct buf options = {0};
+    buf_printf(&options, ", 'onBadRecord' = '%s'%s", modes[world->on_bad_record],
+               batches[rng_below(&world->rng, ARRAY_COUNT(batches))]);
+    int rc = load(world->stream_count, options.ptr,
+                  triggers[rng_below(&world->rng, ARRAY_COUNT(triggers))],
+                  world->with_months ? retention : "", &plan, &err);
     assert(rc >= 0);
     return plan;
 }
@@ -86,17 +111,20 @@ int __wrap_plan_bind(const struct plan *plan, const struct plan_table *table, st
     if (instance_now() == NULL) {
         return __real_plan_bind(plan, table, conn, ret_query, err);
     }
-    assert(bound.query->inputs.count == 1);
+    const struct plan_query *bound = bindings[plan->streams.count - 1].query;
+    assert(bound->inputs.count == plan->streams.count);
     struct plan_query *query = mem_new(struct plan_query);
-    *query = *bound.query; /* its texts and types live as long as the program */
+    *query = *bound; /* its texts and types live as long as the program */
     query->table = table;
     query->arena = (struct arena){0};
     memset(&query->inputs, 0, sizeof(query->inputs));
-    struct plan_input *input = vec_push(&query->inputs);
-    *input = bound.query->inputs.items[0];
-    input->stream = &plan->streams.items[0];
-    input->row_type = input->stream->scan_type;
-    input->source = fake_sql_source(&query->arena, input);
+    for (size_t i = 0; i < bound->inputs.count; i++) {
+        struct plan_input *input = vec_push(&query->inputs);
+        *input = bound->inputs.items[i];
+        input->stream = &plan->streams.items[i];
+        input->row_type = input->stream->scan_type;
+        input->source = fake_sql_source(&query->arena, i);
+    }
     *ret_query = query;
     return 0;
 }

@@ -44,9 +44,9 @@ static enum message_kind draw(const struct topic_mix *mix, struct rng *rng)
 void topic_produce(struct topic *topic, int partition, const struct topic_mix *mix, struct rng *rng)
 {
     assert(partition < TOPIC_PARTITIONS_MAX);
-    if (partition >= topic->partition_count) {
-        topic->partition_count = partition + 1;
-    }
+    int *count = &topic->counts[partition / TOPIC_STREAM_PARTITIONS];
+    int number = partition % TOPIC_STREAM_PARTITIONS;
+    *count = number >= *count ? number + 1 : *count;
     *vec_push(&topic->kinds[partition]) = (uint8_t)draw(mix, rng);
 }
 
@@ -57,7 +57,7 @@ int64_t topic_end(const struct topic *topic, int partition)
 
 enum message_kind topic_kind(const struct topic *topic, int partition, int64_t offset)
 {
-    bool there = partition < topic->partition_count && offset < topic_end(topic, partition);
+    bool there = offset < topic_end(topic, partition);
     return there ? (enum message_kind)topic->kinds[partition].items[offset] : MESSAGE_GAP;
 }
 

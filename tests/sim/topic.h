@@ -7,10 +7,14 @@
 /*
  * topic - what was produced, and which row of the table each message is to become
  *
- * A message is known by epoch (0; 1 once the topic was deleted and made again), partition and
- * offset: its payload and its row follow from these and from its kind.
+ * The topics of all streams are one struct: partitions of stream i are numbered from
+ * i * TOPIC_STREAM_PARTITIONS on, here and in the table.  A message is known by epoch (0; 1 once
+ * the topics were deleted and made again), partition and offset: its payload and its row follow
+ * from these and from its kind.
  */
-#define TOPIC_PARTITIONS_MAX 4
+#define TOPIC_STREAMS           2
+#define TOPIC_STREAM_PARTITIONS 4
+#define TOPIC_PARTITIONS_MAX    (TOPIC_STREAMS * TOPIC_STREAM_PARTITIONS)
 
 enum message_kind {
     MESSAGE_PLAIN,
@@ -29,7 +33,7 @@ struct topic_mix {
 
 struct topic {
     int epoch;
-    int partition_count;
+    int counts[TOPIC_STREAMS];                /* of partitions */
     VEC(uint8_t) kinds[TOPIC_PARTITIONS_MAX]; /* by offset, enum message_kind */
 };
 

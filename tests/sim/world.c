@@ -46,6 +46,14 @@ struct topic *world_topic(struct world *world)
     return &world->topics[world->epoch];
 }
 
+int world_partition(const struct sink_position *position)
+{
+    int64_t stream = 0;
+    bool known = str_to_i64(str_skip(position->stream, strlen(SIM_STREAM)), &stream);
+    assert(known && stream < TOPIC_STREAMS);
+    return (int)stream * TOPIC_STREAM_PARTITIONS + position->partition;
+}
+
 bool world_is_broken(const struct world *world)
 {
     return world->broken != JOB_BREAK_NONE || world->net.broken != NET_BREAK_NONE;
@@ -205,16 +213,19 @@ static void reap(struct world *world, struct instance *in)
 static void produce(struct world *world)
 {
     struct topic *topic = world_topic(world);
-    uint64_t p = rng_below(&world->rng, (uint64_t)topic->partition_count);
-    if (topic->partition_count < TOPIC_PARTITIONS_MAX && world_chance(world, 30)) {
-        p = (uint64_t)topic->partition_count;
+    uint64_t stream = rng_below(&world->rng, (uint64_t)world->stream_count);
+    int partitions = topic->counts[stream];
+    int number = (int)rng_below(&world->rng, (uint64_t)partitions);
+    if (partitions < TOPIC_STREAM_PARTITIONS && world_chance(world, 30)) {
+        number = partitions;
         TRACE("topic: a partition more");
     }
+    int p = (int)stream * TOPIC_STREAM_PARTITIONS + number;
     uint64_t count = 1 + rng_below(&world->rng, 4);
     for (uint64_t i = 0; i < count; i++) {
-        topic_produce(topic, (int)p, &world->mix, &world->rng);
+        topic_produce(topic, p, &world->mix, &world->rng);
     }
-    TRACE("topic: partition %" PRIu64 " ends at %" PRId64, p, topic_end(topic, (int)p));
+    TRACE("topic: partition %d ends at %" PRId64, p, topic_end(topic, p));
 }
 
 /* Deletes the topic and makes it again, with other messages. */
@@ -229,7 +240,11 @@ static void recreate_topic(struct world *world)
     world->epoch = 1;
     world->topics[1].epoch = 1;
     static const struct topic_mix plain;
-    for (int p = 0; p < world->topics[0].partition_count; p++) {
+    memcpy(world->topics[1].counts, world->topics[0].counts, sizeof(world->topics[1].counts));
+    for (int p = 0; p < TOPIC_PARTITIONS_MAX; p++) {
+        if (topic_end(&world->topics[0], p) == 0) {
+            continue;
+        }
         int64_t count = topic_end(&world->topics[0], p) + (int64_t)rng_below(&world->rng, 5);
         for (int64_t i = 0; i <= count; i++) {
             topic_produce(&world->topics[1], p, &plain, &world->rng);
@@ -353,14 +368,14 @@ static bool is_stopped(struct world *world)
            oracle_is_at_the_end(world, &log);
 }
 
-/* An instance that was to end by itself, and has not yet. */
-static bool has_bounded(struct world *world)
+/* An instance that was to end, by itself or because it was asked to, and has not yet. */
+static bool is_ending(struct world *world)
 {
     struct instance *live[LIVE_MAX + 1];
     size_t count = live_instances(world, live);
     bool found = false;
     for (size_t i = 0; i < count; i++) {
-        found = found || live[i]->available_now;
+        found = found || live[i]->available_now || stop_is_set(&live[i]->stop);
     }
     return found;
 }
@@ -376,7 +391,7 @@ static void drain(struct world *world, struct sim_counts *counts)
         bool done = false;
         if (find_drainer(world, &failed, &done) == NULL) {
             bool enough = done || (failed > 2 && is_stopped(world));
-            if (enough && !has_bounded(world)) {
+            if (enough && !is_ending(world)) {
                 return;
             }
             if (!enough) {
@@ -446,6 +461,7 @@ static void init_job(struct world *world, const struct sim_options *options)
     world->weather = (struct world_weather){
         .source_down = world_chance(world, 300) ? 10 : 0,
         .source_fail = world_chance(world, 300) ? 20 : 0,
+        .source_lost = world_chance(world, 50) ? 2 : 0,
         .out_of_memory = world_chance(world, 300) ? 50 : 0,
         .cut_short = world_chance(world, 100) ? 50 : 0,
         .refused = world_chance(world, 30) ? 10 : 0,
@@ -453,12 +469,17 @@ static void init_job(struct world *world, const struct sim_options *options)
     if (world->broken == JOB_BREAK_TAKEN) {
         world->weather.cut_short = 200;
     }
-    world->topics[0].partition_count = 2;
+    world->stream_count = world_chance(world, 250) ? 2 : 1;
+    for (int i = 0; i < world->stream_count; i++) {
+        world->topics[0].counts[i] = 2;
+    }
     for (int p = 0; p < TOPIC_PARTITIONS_MAX; p++) {
         world->intents[p] = -1;
     }
     for (uint64_t i = rng_below(rng, 10); i > 0; i--) {
-        topic_produce(&world->topics[0], (int)rng_below(rng, 2), &world->mix, rng);
+        int stream = (int)rng_below(rng, (uint64_t)world->stream_count);
+        int p = stream * TOPIC_STREAM_PARTITIONS + (int)rng_below(rng, 2);
+        topic_produce(&world->topics[0], p, &world->mix, rng);
     }
 }
 

@@ -11,8 +11,8 @@
  * world - one schedule: a topic, a table behind a bad network, instances of a query, strangers
  */
 #define SIM_QUERY    "q"
-#define SIM_TOPIC    "t"
-#define SIM_STREAM   "s"
+#define SIM_TOPIC    "t" /* and the stream's number */
+#define SIM_STREAM   "s" /* the same */
 #define SIM_LOCATION "memory://sim"
 
 struct world;
@@ -32,10 +32,12 @@ struct instance {
     struct err end_err;
     char run_id[UUID_TEXT]; /* of the present attempt */
     int64_t own_version;    /* of its newest commit; -1 = none */
-    void *attached;         /* what its statement reads, fake_sql.c */
-    /* What its statements did, which excuses how it ends. */
-    bool cut_short; /* one ended without having read all */
+    /* What its statement reads, by stream: fake_sql.c. */
+    void *attached[TOPIC_STREAMS];
+    /* What happened to it, which excuses how it ends. */
+    bool cut_short; /* a statement ended without having read all */
     bool refused;   /* one could not be run at all */
+    bool lost;      /* offsets it was to read are gone from the topic */
     /* With available_now: where it was to come to; -1 = not asked. */
     int64_t bounds[TOPIC_PARTITIONS_MAX];
 };
@@ -44,6 +46,7 @@ struct instance {
 struct world_weather {
     unsigned source_down;   /* a poll finds the broker away, for a while */
     unsigned source_fail;   /* a question to the broker fails for good */
+    unsigned source_lost;   /* a poll finds that offsets are gone */
     unsigned out_of_memory; /* a statement */
     unsigned cut_short;     /* a statement ends well without having read all */
     unsigned refused;       /* a statement cannot be run */
@@ -69,7 +72,8 @@ struct world {
     struct sql_db *db; /* NULL = no checkpoints; borrowed */
     struct plan *plan;
     enum plan_bad_record on_bad_record;
-    struct topic topics[2]; /* before and after it was made again */
+    int stream_count;       /* that the query reads */
+    struct topic topics[2]; /* before and after they were made again */
     int epoch;              /* which is there now */
     struct topic_mix mix;
     struct world_weather weather;
@@ -111,6 +115,8 @@ bool world_run(uint64_t seed, const struct sim_options *options, struct sim_coun
 void world_fault(struct world *world, const char *fmt, ...) PRINTF(2, 3);
 bool world_chance(struct world *world, unsigned per_mille);
 struct topic *world_topic(struct world *world);
+/* Of a position, among those of all streams. */
+int world_partition(const struct sink_position *position);
 /* A rule is broken on purpose: only the log is judged. */
 bool world_is_broken(const struct world *world);
 
