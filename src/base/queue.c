@@ -7,6 +7,7 @@
  *  (1) cost is the sum of the costs in the ring.
  *  (2) An item is accepted exactly when cost < cost_max and not closed: the sum
  *      may pass the bound by one item, and an item larger than it still goes through.
+ *      queue_push_over asks for the second only.
  *  (3) Who waits looks at the state again after a time-out, so that no wake-up
  *      is lost with it.
  */
@@ -82,16 +83,8 @@ static bool queue_wait(struct queue *q, struct cond *c, int64_t until_mono_us)
     return until_mono_us > 0 && cond_wait_until(c, &q->lock, until_mono_us);
 }
 
-enum queue_rc queue_push(struct queue *q, void *item, uint64_t cost, int64_t until_mono_us)
+static enum queue_rc queue_put(struct queue *q, void *item, uint64_t cost)
 {
-    MUTEX_GUARD(&q->lock);
-    bool in_time = true;
-    while (!q->closed && q->cost >= q->cost_max) {
-        if (!in_time) {
-            return QUEUE_TIMEOUT;
-        }
-        in_time = queue_wait(q, &q->not_full, until_mono_us);
-    }
     if (q->closed) {
         return QUEUE_CLOSED;
     }
@@ -104,6 +97,25 @@ enum queue_rc queue_push(struct queue *q, void *item, uint64_t cost, int64_t unt
     q->cost += cost;
     cond_signal(&q->not_empty);
     return QUEUE_OK;
+}
+
+enum queue_rc queue_push(struct queue *q, void *item, uint64_t cost, int64_t until_mono_us)
+{
+    MUTEX_GUARD(&q->lock);
+    bool in_time = true;
+    while (!q->closed && q->cost >= q->cost_max) {
+        if (!in_time) {
+            return QUEUE_TIMEOUT;
+        }
+        in_time = queue_wait(q, &q->not_full, until_mono_us);
+    }
+    return queue_put(q, item, cost);
+}
+
+enum queue_rc queue_push_over(struct queue *q, void *item, uint64_t cost)
+{
+    MUTEX_GUARD(&q->lock);
+    return queue_put(q, item, cost);
 }
 
 enum queue_rc queue_pop(struct queue *q, void **ret_item, int64_t until_mono_us)

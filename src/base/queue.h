@@ -25,6 +25,8 @@ enum queue_rc { QUEUE_OK, QUEUE_TIMEOUT, QUEUE_CLOSED };
 /* until_mono_us: INT64_MAX = for ever, 0 = do not wait. On other than QUEUE_OK the item stays
  * with the caller. */
 enum queue_rc queue_push(struct queue *q, void *item, uint64_t cost, int64_t until_mono_us);
+/* Does not wait, and takes no notice of the bound: for one item that must not stay behind. */
+enum queue_rc queue_push_over(struct queue *q, void *item, uint64_t cost);
 /* QUEUE_CLOSED only when closed and empty. */
 enum queue_rc queue_pop(struct queue *q, void **ret_item, int64_t until_mono_us);
 /* No more pushes; poppers drain what is there. */

@@ -66,6 +66,21 @@ static void push_waits_at_the_bound_not_before(void **state)
     queue_free(q);
 }
 
+static void push_over_takes_no_notice_of_the_bound(void **state)
+{
+    (void)state;
+    struct queue *q = queue_new(10);
+    assert_int_equal(queue_push(q, &items[0], 10, 0), QUEUE_OK);
+    assert_int_equal(queue_push(q, &items[1], 1, 0), QUEUE_TIMEOUT);
+    assert_int_equal(queue_push_over(q, &items[1], 1), QUEUE_OK);
+    assert_int_equal(queue_cost(q), 11);
+    queue_close(q);
+    assert_int_equal(queue_push_over(q, &items[2], 1), QUEUE_CLOSED);
+    assert_pops(q, &items[0]);
+    assert_pops(q, &items[1]);
+    queue_free(q);
+}
+
 static void waiting_ends_at_its_time(void **state)
 {
     (void)state;
@@ -221,6 +236,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(items_come_out_in_order),
         cmocka_unit_test(push_waits_at_the_bound_not_before),
+        cmocka_unit_test(push_over_takes_no_notice_of_the_bound),
         cmocka_unit_test(waiting_ends_at_its_time),
         cmocka_unit_test(closed_queue_drains_and_takes_nothing),
         cmocka_unit_test(close_wakes_who_waits),

@@ -33,6 +33,7 @@
 #define UPLOAD_THREADS_MAX 4
 
 struct delta_sink {
+    struct store *store; /* NULL = the caller's still */
     struct delta_table *table;
     struct sql_db *db;
     const char *spool;
@@ -424,18 +425,15 @@ int delta_sink_open(struct store *store, struct sql_db *db, const char *spool,
     sink->looked_version = -1;
     sink->checkpoint_written = -1;
     mutex_init(&sink->lock);
-    struct delta_options delta = {.db = db, .spool = spool};
+    struct delta_options delta = {.db = db, .spool = spool, .keep_store = true};
     int rc = store_probe(store, err);
-    if (rc < 0) {
-        store_close(store);
-    } else {
-        rc = delta_open(store, &delta, &sink->table, err);
-    }
+    rc = rc < 0 ? rc : delta_open(store, &delta, &sink->table, err);
     rc = rc < 0 ? rc : plan_table(sink, err);
     if (rc < 0) {
         delta_sink_close(sink);
         return rc;
     }
+    sink->store = store;
     *ret_sink = sink;
     return 0;
 }
@@ -448,6 +446,7 @@ void delta_sink_close(struct delta_sink *sink)
     thread_join(&sink->checkpointer);
     delta_close(sink->table);
     delta_epochs_done(&sink->epochs);
+    store_close(sink->store);
     mutex_done(&sink->lock);
     arena_done(&sink->arena);
     mem_free(sink);
@@ -645,6 +644,8 @@ int delta_sink_record(struct delta_sink *sink, const struct sink_position *posit
         .info = make_info(sink, &arena),
         .txn_count = count + 1,
         .txns = make_txns(sink, positions, count, &arena),
+        .metadata = sink->pending_metadata,
+        .protocol = sink->pending_protocol,
     };
     int64_t version = -1;
     TRY(check_same_table(sink, err));

@@ -41,7 +41,8 @@ struct sink_position {
 
 struct delta_sink;
 
-/* Takes `store`.  Opens the table, or prepares its creation; probes the store. `db` and `spool`
+/* Takes `store`, if all goes well; on an error it stays the caller's, who may be canceling it on
+ * another thread.  Opens the table, or prepares its creation; probes the store. `db` and `spool`
  * are borrowed: an unsandboxed database and a folder for checkpoints. */
 int delta_sink_open(struct store *store, struct sql_db *db, const char *spool,
                     const struct delta_sink_options *options, struct delta_sink **ret_sink,

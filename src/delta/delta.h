@@ -63,10 +63,11 @@ struct delta_table;
 struct delta_options {
     struct sql_db *db; /* reads and writes checkpoints; borrowed; not sandboxed */
     const char *spool; /* local folder for checkpoint files; borrowed */
+    bool keep_store;   /* the store is only borrowed: delta_close leaves it open */
 };
 
 /*
- * Takes `store`.  Reads the newest snapshot (version -1 when the log is empty).  Falls back past
+ * Takes `store`, unless options say otherwise.  Reads the newest snapshot (version -1 when the log is empty).  Falls back past
  * a missing, stale or broken _last_checkpoint or checkpoint.  ERR_CORRUPT names the file and
  * line for a log that cannot be replayed: a gap, bad JSON, an empty N.json.
  */

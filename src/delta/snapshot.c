@@ -257,7 +257,9 @@ void delta_close(struct delta_table *table)
     if (table != NULL) {
         delta_conflict_done(&table->conflict);
         delta_state_done(&table->state);
-        store_close(table->store);
+        if (!table->options.keep_store) {
+            store_close(table->store);
+        }
         mem_free(table);
     }
 }

@@ -538,8 +538,8 @@ static void note_times(struct batch *batch, const struct packet *packet)
     }
 }
 
-enum queue_rc batch_push(struct batch *batch, size_t input, struct packet *packet,
-                         int64_t until_mono_us)
+static enum queue_rc push(struct batch *batch, size_t input, struct packet *packet, bool over,
+                          int64_t until_mono_us)
 {
     struct batch_input *in = &batch->inputs[input];
     int64_t count = (int64_t)packet->count;
@@ -551,12 +551,24 @@ enum queue_rc batch_push(struct batch *batch, size_t input, struct packet *packe
     }
     /* Before the push: afterwards the packet belongs to a worker. */
     note_times(batch, packet);
-    enum queue_rc rc = queue_push(in->packets, packet, bytes, until_mono_us);
+    enum queue_rc rc = over ? queue_push_over(in->packets, packet, bytes)
+                            : queue_push(in->packets, packet, bytes, until_mono_us);
     if (rc == QUEUE_OK) {
         in->pushed_messages += count;
         in->pushed_bytes += bytes;
     }
     return rc;
+}
+
+enum queue_rc batch_push(struct batch *batch, size_t input, struct packet *packet,
+                         int64_t until_mono_us)
+{
+    return push(batch, input, packet, false, until_mono_us);
+}
+
+enum queue_rc batch_push_over(struct batch *batch, size_t input, struct packet *packet)
+{
+    return push(batch, input, packet, true, 0);
 }
 
 void batch_seal(struct batch *batch)

@@ -64,8 +64,8 @@ struct batch_input {
     int64_t *start_offsets; /* by partition: where this batch begins and ends */
     int64_t *end_offsets;
     const struct dead_known **known; /* by partition; NULL = none has known dead letters */
-    int32_t *end_epochs; /* leader epochs at end_offsets; -1 = unknown */
-    int64_t *log_ends;   /* last known ends of the logs, when it was sealed; -1 = unknown */
+    int32_t *end_epochs;             /* leader epochs at end_offsets; -1 = unknown */
+    int64_t *log_ends; /* last known ends of the logs, when it was sealed; -1 = unknown */
     size_t partition_count;
     struct evolve *evolve; /* NULL = unknown fields are not looked for */
     struct batch_counts counts;
@@ -123,6 +123,8 @@ int64_t batch_messages(const struct batch *batch);
 /* Between push and seal, the job's thread. Takes the packet when QUEUE_OK. */
 enum queue_rc batch_push(struct batch *batch, size_t input, struct packet *packet,
                          int64_t until_mono_us);
+/* The same without waiting, however full the input's queue is. */
+enum queue_rc batch_push_over(struct batch *batch, size_t input, struct packet *packet);
 /* No more messages: end_offsets are the sources' positions. */
 void batch_seal(struct batch *batch);
 

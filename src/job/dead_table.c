@@ -32,7 +32,7 @@ struct dead_table {
     struct arena arena;
     const char *spool;
     /* a table */
-    struct store *store; /* the sink's */
+    struct store *store; /* the sink's, once there is one */
     struct delta_sink *sink;
     struct sql_conn *conn;
     struct sql_source *source;
@@ -47,19 +47,17 @@ void dead_table_close(struct dead_table *t)
     if (t == NULL) {
         return;
     }
-    delta_sink_close(t->sink);
+    if (t->sink != NULL) {
+        delta_sink_close(t->sink);
+    } else {
+        store_close(t->store);
+    }
     sql_disconnect(t->conn);
     producer_close(t->producer);
     vec_done(&t->known);
     arena_done(&t->arena);
     mem_free(t);
 }
-
-static void dead_table_freep(struct dead_table **t)
-{
-    dead_table_close(*t);
-}
-#define AUTO_DEAD_TABLE AUTO(dead_table_freep)
 
 /* ---- what is known --------------------------------------------------------------------------- */
 
@@ -258,7 +256,8 @@ int dead_table_open(struct store *store, const struct plan_table *table,
                     const struct sink_position *main_positions, size_t position_count,
                     struct dead_table **ret_table, struct err *err)
 {
-    AUTO_DEAD_TABLE struct dead_table *t = mem_new(struct dead_table);
+    struct dead_table *t = mem_new(struct dead_table);
+    *ret_table = t;
     t->plan = table;
     t->store = store;
     t->spool = arena_strdup(&t->arena, str_of(spool));
@@ -268,21 +267,15 @@ int dead_table_open(struct store *store, const struct plan_table *table,
         if (rc < 0) {
             return err_wrap(err, "dead letter topic");
         }
-        *ret_table = TAKE(t);
         return 0;
     }
     int rc = prepare(t, db, arena, err);
-    if (rc < 0) {
-        store_close(store);
-        return rc;
-    }
-    rc = open_sink(t, db, run_id, err);
+    rc = rc < 0 ? rc : open_sink(t, db, run_id, err);
     rc = rc < 0 ? rc : dead_letters_register(t->conn, t->row_type, arena, &t->source, err);
     rc = rc < 0 ? rc : find_known(t, db, main_positions, position_count, err);
     if (rc < 0) {
         return err_wrap(err, "dead letter table \"%.*s\"", STR_FMT(table->dead_letter_location));
     }
-    *ret_table = TAKE(t);
     return 0;
 }
 

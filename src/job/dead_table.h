@@ -25,10 +25,11 @@ struct dead_known {
 
 struct dead_table;
 
-/* Takes `store` (the table's; NULL with a topic), opens, makes the start commit (after it no
- * predecessor can add letters) and reads what is known: see dead_table_known.  `main_positions` are
- * those of the main table, after its start commit. `db` is borrowed, unsandboxed; `arena` outlives
- * it; `spool` is a folder of its own. */
+/* Takes `store` (the table's; NULL with a topic), opens, makes the start commit
+ * (after it no predecessor can add letters) and reads what is known: see dead_table_known.
+ * On error *ret_table is still to be closed: another thread may be canceling the store.
+ * `main_positions` are those of the main table, after its start commit. `db` is borrowed,
+ * unsandboxed; `arena` outlives it; `spool` is a folder of its own. */
 int dead_table_open(struct store *store, const struct plan_table *table,
                     const struct settings *kafka, const char *run_id, struct sql_db *db,
                     struct arena *arena, const char *spool, struct stop *stop,

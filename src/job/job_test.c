@@ -344,6 +344,27 @@ static void run_endless(void *user)
     e->rc = job_run_plan(e->plan, &options, &e->f->stop, &e->f->now, &e->err);
 }
 
+/* Runs the pipeline until the table has that version, and stops it; false = it never came. */
+static bool run_until(struct fixture *f, const char *text, int64_t version, int *ret_rc)
+{
+    struct endless e = {.f = f};
+    struct plan *plan = NULL;
+    OK(f, plan_load(STR("test.sql"), str_of(text), &plan, &f->err));
+    e.plan = plan;
+    struct thread thread = {0};
+    thread_start(&thread, "endless", run_endless, &e);
+    AUTO_FREE char *path = mem_printf("%s/table/_delta_log/%020" PRId64 ".json", f->dir, version);
+    for (int i = 0; i < 3000 && !fs_exists(path); i++) {
+        clock_sleep_us(10000);
+    }
+    bool written = fs_exists(path);
+    stop_set(&f->stop);
+    thread_join(&thread);
+    plan_free(plan);
+    *ret_rc = e.rc;
+    return written;
+}
+
 /* An idle query's positions would expire, and a restart would read everything again. */
 static void an_idle_query_keeps_its_positions_from_expiring(void **state)
 {
@@ -354,24 +375,29 @@ static void an_idle_query_keeps_its_positions_from_expiring(void **state)
         "CREATE STREAMING TABLE t USING delta LOCATION '%s/table' TBLPROPERTIES "
         "('delta.setTransactionRetentionDuration' = 'interval 1 second') AS SELECT id FROM s;",
         f->dir, f->dir);
-    struct endless e = {.f = f};
-    struct plan *plan = NULL;
-    OK(f, plan_load(STR("test.sql"), str_of(text), &plan, &f->err));
-    e.plan = plan;
-    struct thread thread = {0};
-    thread_start(&thread, "endless", run_endless, &e);
+    int rc = 0;
     /* Start commit, one batch, and then commits without data. */
-    AUTO_FREE char *fifth = mem_printf("%s/table/_delta_log/00000000000000000004.json", f->dir);
-    for (int i = 0; i < 3000 && !fs_exists(fifth); i++) {
-        clock_sleep_us(10000);
-    }
-    bool written = fs_exists(fifth);
-    stop_set(&f->stop);
-    thread_join(&thread);
-    plan_free(plan);
-    assert_true(written);
-    assert_int_equal(e.rc, 0);
+    assert_true(run_until(f, text, 4, &rc));
+    assert_int_equal(rc, 0);
     assert_string_equal(ask(f, "count(*)"), "1");
+}
+
+/* DuckDB waits for the end of the first while the second has more than its queue takes. */
+static void a_busy_stream_behind_a_quiet_one_is_committed(void **state)
+{
+    struct fixture *f = *state;
+    AUTO_FREE char *text = mem_printf(
+        "SET threads = 2;"
+        "CREATE STREAM quiet (event_id BIGINT) USING generator OPTIONS (kind = 'events', "
+        "rowsPerSecond = 1);"
+        "CREATE STREAM busy (event_id BIGINT) USING generator OPTIONS (kind = 'events', "
+        "rowsPerSecond = 0);"
+        "CREATE STREAMING TABLE t USING delta LOCATION '%s/table' AS "
+        "SELECT _offset AS o FROM quiet UNION ALL SELECT _offset FROM busy;",
+        f->dir);
+    int rc = 0;
+    assert_true(run_until(f, text, 1, &rc));
+    assert_int_equal(rc, 0);
 }
 
 static void a_stop_ends_an_endless_query_cleanly(void **state)
@@ -409,6 +435,7 @@ int main(void)
         TEST(a_new_column_needs_merge_schema),
         TEST(a_renamed_query_stops),
         TEST(an_idle_query_keeps_its_positions_from_expiring),
+        TEST(a_busy_stream_behind_a_quiet_one_is_committed),
         TEST(a_stop_ends_an_endless_query_cleanly),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -393,13 +393,8 @@ static int open_dead_table(struct query *q, struct err *err)
         MUTEX_GUARD(&q->lock);
         q->live_dead_store = store;
     }
-    int rc = dead_table_open(store, q->table, &stream->settings, q->run_id, p->service_db,
-                             &p->arena, spool, &q->cancel, positions, count, &p->dead, err);
-    if (rc < 0) {
-        MUTEX_GUARD(&q->lock);
-        q->live_dead_store = NULL; /* gone with it */
-    }
-    return rc;
+    return dead_table_open(store, q->table, &stream->settings, q->run_id, p->service_db, &p->arena,
+                           spool, &q->cancel, positions, count, &p->dead, err);
 }
 
 static int open_table(struct query *q, struct store *store, struct err *err)
@@ -411,8 +406,11 @@ static int open_table(struct query *q, struct store *store, struct err *err)
     }
     int rc = open_sink(q, store, err);
     if (rc < 0) {
-        MUTEX_GUARD(&q->lock);
-        q->live_store = NULL; /* the sink took it and is gone */
+        {
+            MUTEX_GUARD(&q->lock);
+            q->live_store = NULL;
+        }
+        store_close(store);
         return rc;
     }
     TRY(begin(q, err));
@@ -488,7 +486,7 @@ int query_evolve(struct query *q, const struct batch *batch, struct err *err)
     return 1;
 }
 
-static bool is_bounded(const struct query *q)
+bool query_is_bounded(const struct query *q)
 {
     return q->options->available_now || q->table->trigger != PLAN_TRIGGER_INTERVAL;
 }
@@ -511,7 +509,7 @@ int query_open_parts(struct query *q, struct err *err)
     }
     TRY(open_table(q, store, err));
     for (size_t i = 0; i < p->query->inputs.count; i++) {
-        if (is_bounded(q)) {
+        if (query_is_bounded(q)) {
             TRY(source_bound(p->sources[i], err));
         }
         TRY(source_start(p->sources[i], err));

@@ -121,6 +121,8 @@ void query_fail(struct query *q, const struct err *err);
 /* Waits until no batch is under way, trouble or cancel; true = idle. */
 bool query_wait_idle(struct query *q);
 void query_set_state(struct query *q, enum job_state state, const char *reason);
+/* Reads what is there at the start, and ends. */
+bool query_is_bounded(const struct query *q);
 /* Positions of all started partitions; in `arena`. */
 struct sink_position *query_positions(struct query *q, struct arena *arena, size_t *ret_count);
 

@@ -8,12 +8,14 @@
  *  (1) A batch is handed to the encoder with its first packet; one that gets no
  *      message is never handed over, and costs no statement and no commit.
  *  (2) A batch ends at the first of: the trigger's tick, maxOffsetsPerTrigger,
- *      the byte budget, the end of a bounded source, a stop.
+ *      the byte budget, the end of a bounded source, a stop, a stream whose queue
+ *      is full and stays full beside other streams: DuckDB reads the parts of a UNION
+ *      ALL one after the other, and waits for the end of an earlier one.
  *  (3) When a batch failed for its data's sake, everything from it on is dropped
  *      and read again in pieces of half the size, down to the one message that
  *      the SQL cannot take; onBadRecord says what becomes of that one.
  *  (4) Partitions found while running are recorded in the table before they are
- *      read.
+ *      read; a query that is to read what was there at its start leaves them be.
  */
 #include "job/query.h"
 
@@ -33,6 +35,7 @@ struct filling {
     struct batch *batch;
     bool handed;      /* belongs to the encoder; still ours to push to and to seal */
     size_t ended;     /* inputs that answered SOURCE_END */
+    bool starved;     /* DuckDB does not take what one of the inputs has */
     int64_t first_us; /* of the first packet; 0 = none yet */
     uint64_t bytes;
 };
@@ -72,7 +75,8 @@ static bool is_cut(struct query *q, const struct filling *f)
     if (!f->handed) {
         return false;
     }
-    if ((uint64_t)batch_messages(f->batch) >= messages_max(q, f) || f->bytes >= BATCH_BYTES_MAX) {
+    if (f->starved || (uint64_t)batch_messages(f->batch) >= messages_max(q, f) ||
+        f->bytes >= BATCH_BYTES_MAX) {
         return true;
     }
     if (q->table->trigger != PLAN_TRIGGER_INTERVAL || q->options->available_now) {
@@ -160,6 +164,11 @@ static bool place(struct query *q, struct filling *f, size_t input, struct packe
     uint64_t bytes = packet->bytes;
     for (;;) {
         enum queue_rc rc = batch_push(f->batch, input, packet, clock_mono_us() + NAP_US);
+        if (rc == QUEUE_TIMEOUT && f->batch->input_count > 1) {
+            /* The packet is in the positions already: it goes in, and the batch ends. */
+            f->starved = true;
+            rc = batch_push_over(f->batch, input, packet);
+        }
         if (rc == QUEUE_OK) {
             f->bytes += bytes;
             return true;
@@ -291,6 +300,64 @@ static int fill_batch(struct query *q, struct err *err)
     return rc < 0 ? rc : more;
 }
 
+/* ---- new partitions -------------------------------------------------------------------------- */
+
+/* Where partitions without a position begin: where the table says, for a rival may have read them
+ * before we started without knowing them; else at the earliest. */
+static int resolve_new_partitions(struct query *q, struct arena *arena, struct err *err)
+{
+    size_t count = 0;
+    struct sink_position *known = query_positions(q, arena, &count);
+    TRY(delta_sink_positions(q->parts.sink, known, count, err));
+    size_t at = 0;
+    for (size_t i = 0; i < q->parts.query->inputs.count; i++) {
+        struct source *source = q->parts.sources[i];
+        size_t partitions = source->partitions.count;
+        bool *fresh = arena_new_array(arena, bool, partitions);
+        bool *which = arena_new_array(arena, bool, partitions);
+        for (size_t k = 0; k < partitions; k++, at++) {
+            struct source_partition *part = &source->partitions.items[k];
+            fresh[k] = part->next_offset < 0;
+            which[k] = fresh[k] && known[at].next_offset < 0;
+            part->next_offset = fresh[k] ? known[at].next_offset : part->next_offset;
+        }
+        TRY(source_resolve(source, which, err));
+        for (size_t k = 0; query_is_bounded(q) && k < partitions; k++) {
+            struct source_partition *part = &source->partitions.items[k];
+            /* It was not there at the start. */
+            part->limit_offset = fresh[k] ? part->next_offset : part->limit_offset;
+        }
+    }
+    return 0;
+}
+
+static int take_new_partitions(struct query *q, struct err *err)
+{
+    bool found = false;
+    for (size_t i = 0; i < q->parts.query->inputs.count; i++) {
+        found = found || q->parts.sources[i]->has_new_partitions;
+    }
+    if (!found || !query_wait_idle(q)) {
+        return 0;
+    }
+    AUTO_ARENA struct arena arena = {0};
+    TRY(resolve_new_partitions(q, &arena, err));
+    /* The pipeline is idle: the sink is ours for the moment. */
+    size_t count = 0;
+    struct sink_position *positions = query_positions(q, &arena, &count);
+    TRY(delta_sink_record(q->parts.sink, positions, count, err));
+    for (size_t i = 0; i < q->parts.query->inputs.count; i++) {
+        struct source *source = q->parts.sources[i];
+        if (source->has_new_partitions) {
+            log_line(LOG_INFO, "new partitions", LOG_I("partitions", source->partitions.count),
+                     LOG_END);
+            source->has_new_partitions = false;
+            TRY(source_start(source, err));
+        }
+    }
+    return 0;
+}
+
 /* ---- a batch that failed ------------------------------------------------------------------- */
 
 /* The only message of a batch that failed alone. */
@@ -308,11 +375,13 @@ static bool find_single(const struct batch *batch, struct batch_outcast *ret_poi
     return false;
 }
 
-/* Past it for good: the pipeline is drained, so the sink is ours for the moment. */
-static int skip_message(struct query *q, const struct batch_outcast *poison, struct err *err)
+/* The table's position becomes this one: the pipeline is drained, so the sink is ours for the
+ * moment. */
+static int move_position(struct query *q, const struct batch_outcast *poison, int64_t next_offset,
+                         struct err *err)
 {
     struct source *source = q->parts.sources[poison->input];
-    source->partitions.items[poison->partition].next_offset = poison->offset + 1;
+    source->partitions.items[poison->partition].next_offset = next_offset;
     AUTO_ARENA struct arena arena = {0};
     size_t count = 0;
     struct sink_position *positions = query_positions(q, &arena, &count);
@@ -326,10 +395,6 @@ static int judge_poison(struct query *q, const struct batch *batch, const struct
                                           [PLAN_BAD_DROP] = "drop",
                                           [PLAN_BAD_FAIL] = "fail",
                                           [PLAN_BAD_DEAD_LETTER] = "deadletter"};
-    if (batch->scan_failed) {
-        *err = *cause; /* refused by onBadRecord = fail; it says which and why */
-        return err->code;
-    }
     struct batch_outcast poison;
     bool found = find_single(batch, &poison);
     assert(found);
@@ -341,7 +406,17 @@ static int judge_poison(struct query *q, const struct batch *batch, const struct
                           p->offset == poison.offset);
     }
     enum plan_bad_record mode = in->input->stream->on_bad_record;
-    if (mode == PLAN_BAD_FAIL || again) {
+    bool fails = batch->scan_failed || mode == PLAN_BAD_FAIL || again;
+    if (fails) {
+        /* `sluice offsets skip` takes the message at the position: this one, not a gap before it.
+         */
+        TRY(move_position(q, &poison, poison.offset, err));
+    }
+    if (batch->scan_failed) {
+        *err = *cause; /* refused by onBadRecord = fail; it says which and why */
+        return err->code;
+    }
+    if (fails) {
         return err_set(err, ERR_DATA, "topic \"%.*s\" partition %d offset %" PRId64 ": %s%s",
                        STR_FMT(part->topic), part->number, poison.offset, cause->msg,
                        again ? " (also as a row of NULLs)" : "");
@@ -357,7 +432,7 @@ static int judge_poison(struct query *q, const struct batch *batch, const struct
         return 0; /* counted when it becomes a letter */
     }
     if (mode == PLAN_BAD_DROP) {
-        TRY(skip_message(q, &poison, err));
+        TRY(move_position(q, &poison, poison.offset + 1, err));
     } else {
         *vec_push(&q->poisons) = poison;
     }
@@ -367,17 +442,18 @@ static int judge_poison(struct query *q, const struct batch *batch, const struct
     return 0;
 }
 
-/* Waits until encoder and committer have let go of every batch before the failed one. */
+/* Waits until encoder and committer have let go of every batch before the failed one. False = one
+ * of those failed too, for good: going on with a later one would lose it. */
 static bool wait_drained(struct query *q)
 {
     MUTEX_GUARD(&q->lock);
-    while (q->finished < q->handed) {
-        if (q->trouble == TROUBLE_FATAL || query_is_canceled(q)) {
+    while (q->finished < q->handed && q->trouble != TROUBLE_FATAL) {
+        if (query_is_canceled(q)) {
             return false;
         }
         (void)cond_wait_until(&q->changed, &q->lock, clock_mono_us() + NAP_US);
     }
-    return true;
+    return q->trouble != TROUBLE_FATAL;
 }
 
 static void rewind_sources(struct query *q, const struct batch *batch)
@@ -412,13 +488,15 @@ static int retry_batch(struct query *q, struct err *err)
         return err->code;
     }
     rewind_sources(q, batch);
-    int rc = 0;
-    if (batch->wants_columns) {
+    /* Found while the batch was read: without a position they can neither be started nor recorded.
+     */
+    int rc = take_new_partitions(q, err);
+    if (rc >= 0 && batch->wants_columns) {
         rc = query_evolve(q, batch, err);
-    } else if (messages <= 1) {
+    } else if (rc >= 0 && messages <= 1) {
         rc = judge_poison(q, batch, &cause, err);
         q->message_limit = 2;
-    } else {
+    } else if (rc >= 0) {
         log_line(LOG_WARN, "batch failed", LOG_I("messages", messages), LOG_S("error", cause.msg),
                  LOG_I("retry_with", messages / 2), LOG_END);
         q->message_limit = (size_t)(messages / 2);
@@ -451,40 +529,6 @@ static void relax_limit(struct query *q)
 
 /* ---- between batches ------------------------------------------------------------------------- */
 
-static int take_new_partitions(struct query *q, struct err *err)
-{
-    bool found = false;
-    for (size_t i = 0; i < q->parts.query->inputs.count; i++) {
-        found = found || q->parts.sources[i]->has_new_partitions;
-    }
-    if (!found || !query_wait_idle(q)) {
-        return 0;
-    }
-    AUTO_ARENA struct arena arena = {0};
-    for (size_t i = 0; i < q->parts.query->inputs.count; i++) {
-        struct source *source = q->parts.sources[i];
-        bool *which = arena_new_array(&arena, bool, source->partitions.count);
-        for (size_t k = 0; k < source->partitions.count; k++) {
-            which[k] = source->partitions.items[k].next_offset < 0;
-        }
-        TRY(source_resolve(source, which, err));
-    }
-    /* The pipeline is idle: the sink is ours for the moment. */
-    size_t count = 0;
-    struct sink_position *positions = query_positions(q, &arena, &count);
-    TRY(delta_sink_record(q->parts.sink, positions, count, err));
-    for (size_t i = 0; i < q->parts.query->inputs.count; i++) {
-        struct source *source = q->parts.sources[i];
-        if (source->has_new_partitions) {
-            log_line(LOG_INFO, "new partitions", LOG_I("partitions", source->partitions.count),
-                     LOG_END);
-            source->has_new_partitions = false;
-            TRY(source_start(source, err));
-        }
-    }
-    return 0;
-}
-
 /* All positions anew, those of partitions that no batch touched too. */
 static int refresh_txns(struct query *q, struct err *err)
 {
@@ -496,6 +540,7 @@ static int refresh_txns(struct query *q, struct err *err)
     return 0;
 }
 
+/* Outcome 1 = sources were rewound: there is more to read, whatever they said before. */
 static int between_batches(struct query *q, struct err *err)
 {
     enum query_trouble trouble = TROUBLE_NONE;
@@ -508,8 +553,11 @@ static int between_batches(struct query *q, struct err *err)
         trouble = q->trouble;
     }
     if (trouble != TROUBLE_NONE) {
-        return retry_batch(q, err);
+        TRY(retry_batch(q, err));
+        return 1;
     }
+    /* New partitions first: after it every one has a position that can be written. */
+    TRY(take_new_partitions(q, err));
     /* Once the pipeline is idle the sink is ours for the moment. */
     if (txns_are_old(q) && !stop_is_set(q->stop) && query_wait_idle(q)) {
         TRY(refresh_txns(q, err));
@@ -519,8 +567,9 @@ static int between_batches(struct query *q, struct err *err)
         for (size_t i = 0; i < q->parts.query->inputs.count; i++) {
             TRY(source_start(q->parts.sources[i], err));
         }
+        return 1;
     }
-    return take_new_partitions(q, err);
+    return 0;
 }
 
 int query_read(struct query *q, struct err *err)
@@ -528,7 +577,9 @@ int query_read(struct query *q, struct err *err)
     q->next_tick_us = clock_mono_us() + q->table->trigger_us;
     bool more = true;
     for (;;) {
-        TRY(between_batches(q, err));
+        if (TRY(between_batches(q, err)) == 1) {
+            more = true;
+        }
         if (query_is_canceled(q)) {
             return err_set(err, ERR_CANCELED, "the query was canceled");
         }

@@ -24,11 +24,15 @@
 
 /* DuckDB runs on them too, where checkpoints are written. */
 #define STACK_BYTES ((size_t)4 << 20)
+/* One pick of this many does not mind whether time has to pass. */
+#define JUMPS 16
 
 static struct {
     ucontext_t scheduler;
     struct fiber *now;
     int64_t clock_us;
+    struct rng *rng;
+    unsigned switches;
     VEC(struct fiber *) all; /* those that are not freed */
     VEC(char *) stacks;      /* free ones */
     void *sanitizer;
@@ -37,8 +41,10 @@ static struct {
     pthread_t thread;
 } fibers;
 
-void fibers_init(void)
+void fibers_init(struct rng *rng, unsigned switches)
 {
+    fibers.rng = rng;
+    fibers.switches = switches;
     fibers.clock_us = INT64_C(1800000000) * 1000000;
     fibers.thread = pthread_self();
 }
@@ -127,6 +133,14 @@ void fiber_yield(void)
     switch_out(self, false);
 }
 
+void fiber_yield_at_lock(void)
+{
+    struct fiber *self = fiber_now();
+    if (self != NULL && self->lock_count == 0 && rng_below(fibers.rng, 1000) < fibers.switches) {
+        fiber_yield();
+    }
+}
+
 void fiber_sleep_us(int64_t us)
 {
     struct fiber *self = fibers.now;
@@ -174,18 +188,26 @@ bool fiber_can_run(const struct fiber *fiber)
     return false;
 }
 
-struct fiber *fiber_pick(struct rng *rng, const void *owner, const void *except)
+static struct fiber *pick(const void *owner, const void *except, bool ready_only)
 {
     struct fiber *picked = NULL;
     uint64_t seen = 0;
     for (size_t i = 0; i < fibers.all.count; i++) {
         struct fiber *fiber = fibers.all.items[i];
-        bool wanted = (owner == NULL || fiber->owner == owner) && fiber->owner != except;
-        if (wanted && fiber_can_run(fiber) && rng_below(rng, ++seen) == 0) {
+        bool wanted = (owner == NULL || fiber->owner == owner) && fiber->owner != except &&
+                      (fiber->state == FIBER_READY || !ready_only);
+        if (wanted && fiber_can_run(fiber) && rng_below(fibers.rng, ++seen) == 0) {
             picked = fiber;
         }
     }
     return picked;
+}
+
+struct fiber *fiber_pick(const void *owner, const void *except)
+{
+    bool jump = rng_below(fibers.rng, JUMPS) == 0;
+    struct fiber *picked = jump ? NULL : pick(owner, except, true);
+    return picked != NULL ? picked : pick(owner, except, false);
 }
 
 void fiber_resume(struct fiber *fiber)

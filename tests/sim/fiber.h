@@ -29,10 +29,13 @@ struct fiber {
     enum fiber_state state;
     const void *on;
     int64_t until_us;
+    int lock_count;  /* mutexes it holds */
     void *sanitizer; /* what AddressSanitizer keeps of it */
 };
 
-void fibers_init(void); /* before each schedule: the clock begins anew */
+/* Before each schedule: the clock begins anew. `switches`: in parts of 1000, how often a fiber that
+ * takes or leaves a mutex lets others run. */
+void fibers_init(struct rng *rng, unsigned switches);
 void fibers_done(void); /* every fiber is done */
 
 /* `owner` NULL = that of the running fiber. */
@@ -42,6 +45,7 @@ void fiber_free(struct fiber *fiber); /* a done one */
 struct fiber *fiber_now(void);
 
 void fiber_yield(void);
+void fiber_yield_at_lock(void); /* perhaps, and never with a mutex in hand */
 void fiber_sleep_us(int64_t us);
 /* Until fiber_wake; false = the time has come. */
 bool fiber_wait(const void *on, int64_t until_us);
@@ -51,8 +55,9 @@ void fiber_wake(const void *on);
 void fiber_resume(struct fiber *fiber);
 /* True when it can go on, if only by letting time pass. */
 bool fiber_can_run(const struct fiber *fiber);
-/* One that can run, by chance; of that owner (NULL = any), not of `except`. NULL = none. */
-struct fiber *fiber_pick(struct rng *rng, const void *owner, const void *except);
+/* One that can run, by chance; of that owner (NULL = any), not of `except`. Those that need no time
+ * to pass come first, mostly. NULL = none. */
+struct fiber *fiber_pick(const void *owner, const void *except);
 
 int64_t fiber_clock_us(void);
 void fiber_clock_advance(int64_t us);

@@ -1,64 +1,63 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * instance - one `sluice run` of the query, on the engine's own sink and commit code
+ * instance - one `sluice run` of the query: the real job, from job_run_plan down
  *
- * What job/ does around the sink, without Kafka and DuckDB: begin (query.c),
- * batches cut from positions in memory (reader.c), upload and commit
- * (committer.c), partitions found while running, and another attempt after an
- * error that allows it (run.c).  A batch's file names the offsets it holds:
- * lines of "partition from to".
- *
- *  (1) A crash lets every later store operation of the process answer
- *      ERR_CANCELED and sends nothing: it ends at once, and its memory is freed.
- *  (2) What a commit or a start reports is compared with the log at that moment.
+ *  (1) A crash lets every later operation of the process answer ERR_CANCELED and
+ *      sends nothing: it ends at once, and its memory is freed.
+ *  (2) What a commit or a start reports to the job is compared with the log at that
+ *      moment.
+ *  (3) How it ends needs a reason: a rival for FENCED, a RESTORE or another topic
+ *      for IDENTITY, a bad record for DATA, and so on.
  */
-#include "world.h"
-
 #include "trace.h"
+#include "wrap.h"
 
 #include <stdio.h>
 
-#define BEGIN_TRIES 100
-#define FILES_MAX   3
-
-static const struct type *row_type(void)
+struct instance *instance_now(void)
 {
-    static struct type_field fields[2];
-    static struct type type = {.kind = TYPE_STRUCT, .field_count = 2, .fields = fields};
-    fields[0] = (struct type_field){STR("p"), type_simple(TYPE_INTEGER), true, STR("")};
-    fields[1] = (struct type_field){STR("o"), type_simple(TYPE_BIGINT), true, STR("")};
-    return &type;
+    const struct fiber *fiber = fiber_now();
+    return fiber == NULL ? NULL : fiber->owner;
 }
 
-static bool chance(struct instance *in, unsigned per_mille)
+struct instance *instance_self(void)
 {
-    return rng_below(&in->world->rng, 1000) < per_mille;
+    struct instance *in = instance_now();
+    assert(in != NULL);
+    return in;
 }
 
-static size_t make_positions(const struct instance *in, const int64_t *offsets,
-                             struct sink_position *out)
+/* ---- between the job and the sink ------------------------------------------------------------ */
+
+int __wrap_store_open(struct str location, const struct store_options *options,
+                      struct store **ret_store, struct err *err)
 {
-    for (int p = 0; p < in->world->partition_count; p++) {
-        out[p] = (struct sink_position){STR(SIM_STREAM),
-                                        STR(SIM_TOPIC),
-                                        STR(SIM_TOPIC_ID),
-                                        p,
-                                        offsets == NULL ? -1 : offsets[p],
-                                        -1};
+    struct instance *in = instance_now();
+    if (in == NULL) {
+        return __real_store_open(location, options, ret_store, err);
     }
-    return (size_t)in->world->partition_count;
+    assert(str_eq_c(location, SIM_LOCATION));
+    *ret_store = net_open(&in->world->net, &in->client);
+    return 0;
 }
 
-/* ---- the start ------------------------------------------------------------------------------ */
+int __wrap_delta_sink_open(struct store *store, struct sql_db *db, const char *spool,
+                           const struct delta_sink_options *options, struct delta_sink **ret_sink,
+                           struct err *err)
+{
+    struct instance *in = instance_self();
+    snprintf(in->run_id, sizeof(in->run_id), "%s", options->run_id);
+    in->client.begun = false;
+    in->own_version = -1;
+    return __real_delta_sink_open(store, db, spool, options, ret_sink, err);
+}
 
 /* The first reader of a partition was promised this: nobody may begin elsewhere later. */
 static void note_intents(struct instance *in, const struct sink_position *positions, size_t count)
 {
-    struct world *world = in->world;
     for (size_t i = 0; i < count; i++) {
-        if (world->intents[i] < 0) {
-            world->intents[i] = positions[i].next_offset;
-        }
+        int64_t *intent = &in->world->intents[world_partition(&positions[i])];
+        *intent = *intent < 0 ? positions[i].next_offset : *intent;
     }
 }
 
@@ -66,18 +65,17 @@ static void note_intents(struct instance *in, const struct sink_position *positi
 static void check_begun(struct instance *in, struct delta_sink *sink,
                         const struct sink_position *positions, size_t count)
 {
-    if (in->world->net.broken != NET_BREAK_NONE) {
-        return;
-    }
     struct oracle_log log;
     int64_t version = delta_sink_snapshot(sink)->version;
     oracle_replay(in->world, version, &log);
     for (size_t i = 0; i < count; i++) {
-        if (log.positions[i] != positions[i].next_offset) {
+        int partition = world_partition(&positions[i]);
+        int64_t there = log.positions[partition];
+        if (there != positions[i].next_offset) {
             world_fault(in->world,
-                        "process %d begins partition %zu at %" PRId64 ", version %" PRId64
+                        "process %d begins partition %d at %" PRId64 ", version %" PRId64
                         " says %" PRId64,
-                        in->client.id, i, positions[i].next_offset, version, log.positions[i]);
+                        in->client.id, partition, positions[i].next_offset, version, there);
         }
     }
     if (log.newest_own != version || strcmp(log.run_id, in->run_id) != 0) {
@@ -86,93 +84,23 @@ static void check_begun(struct instance *in, struct delta_sink *sink,
     }
 }
 
-/* As begin() of query.c. */
-static int begin(struct instance *in, struct delta_sink *sink, struct sink_position *positions,
-                 size_t *ret_count, struct err *err)
+int __wrap_delta_sink_begin(struct delta_sink *sink, const struct sink_position *positions,
+                            size_t count, bool *ret_moved, struct err *err)
 {
-    for (int i = 0; i < BEGIN_TRIES; i++) {
-        size_t count = make_positions(in, NULL, positions);
-        TRY(delta_sink_positions(sink, positions, count, err));
-        for (size_t p = 0; p < count; p++) {
-            if (positions[p].next_offset < 0) {
-                bool latest = in->start_latest && positions[p].next_offset == -1;
-                positions[p].next_offset = latest ? in->world->ends[p] : 0;
-            }
-        }
-        bool moved = false;
-        TRY(delta_sink_begin(sink, positions, count, &moved, err));
-        if (!moved) {
-            check_begun(in, sink, positions, count);
-            note_intents(in, positions, count);
-            *ret_count = count;
-            return 0;
-        }
+    struct instance *in = instance_self();
+    TRY(__real_delta_sink_begin(sink, positions, count, ret_moved, err));
+    if (*ret_moved) {
         TRACE("process %d: positions moved, begins anew", in->client.id);
+        return 0;
     }
-    return err_set_retry(err, "other instances of this query keep starting; giving up");
-}
-
-/* ---- batches -------------------------------------------------------------------------------- */
-
-struct sim_batch {
-    struct sql_file files[FILES_MAX];
-    size_t file_count;
-    struct sink_position positions[SIM_PARTITIONS_MAX];
-    size_t position_count;
-    int64_t rows;
-};
-
-static int write_files(struct instance *in, struct buf *texts, struct arena *arena,
-                       struct sim_batch *batch, struct err *err)
-{
-    for (size_t i = 0; i < FILES_MAX; i++) {
-        if (texts[i].len == 0) {
-            continue;
-        }
-        const char *path = arena_printf(arena, "%s/p%d-%zu", in->world->spool, in->client.id, i);
-        TRY(fs_write_file(path, buf_str(&texts[i]), err));
-        batch->files[batch->file_count++] =
-            (struct sql_file){.path = str_of(path), .row_count = 1, .size_bytes = texts[i].len};
+    if (!world_is_broken(in->world)) {
+        check_begun(in, sink, positions, count);
     }
+    note_intents(in, positions, count);
+    in->client.begun = true;
+    in->own_version = delta_sink_snapshot(sink)->version;
+    TRACE("process %d: begun with version %" PRId64, in->client.id, in->own_version);
     return 0;
-}
-
-/* Takes some of what lies between `next` and the ends, and moves `next`. */
-static int cut_batch(struct instance *in, int64_t *next, size_t partitions, struct arena *arena,
-                     struct sim_batch *batch, struct err *err)
-{
-    struct world *world = in->world;
-    struct buf texts[FILES_MAX] = {0};
-    for (size_t p = 0; p < partitions; p++) {
-        int64_t there = world->ends[p] - next[p];
-        int64_t take = there <= 0 ? 0 : (int64_t)rng_below(&world->rng, (uint64_t)there + 1);
-        if (world->draining && there > 0 && take == 0) {
-            take = there;
-        }
-        if (take == 0) {
-            continue;
-        }
-        /* Perhaps in two files, as two threads would write them. */
-        int64_t first =
-            chance(in, 300) ? (int64_t)rng_below(&world->rng, (uint64_t)take + 1) : take;
-        if (first > 0) {
-            buf_printf(&texts[rng_below(&world->rng, FILES_MAX)], "%zu %" PRId64 " %" PRId64 "\n",
-                       p, next[p], next[p] + first);
-        }
-        if (first < take) {
-            buf_printf(&texts[rng_below(&world->rng, FILES_MAX)], "%zu %" PRId64 " %" PRId64 "\n",
-                       p, next[p] + first, next[p] + take);
-        }
-        next[p] += take;
-        batch->rows += take;
-        batch->positions[batch->position_count++] = (struct sink_position){
-            STR(SIM_STREAM), STR(SIM_TOPIC), STR(SIM_TOPIC_ID), (int32_t)p, next[p], -1};
-    }
-    int rc = write_files(in, texts, arena, batch, err);
-    for (size_t i = 0; i < FILES_MAX; i++) {
-        buf_done(&texts[i]);
-    }
-    return rc;
 }
 
 /* What the sink calls committed must be there, and ours. */
@@ -187,197 +115,156 @@ static void check_committed(struct instance *in, int64_t version)
     in->own_version = version;
 }
 
-/* As commit_batch() of committer.c. */
-static int commit(struct instance *in, struct delta_sink *sink, struct sim_batch *batch,
-                  struct arena *arena, struct err *err)
+int __wrap_delta_sink_commit(struct delta_sink *sink, const struct sink_batch *batch,
+                             const struct delta_add *adds, int64_t *ret_version, struct err *err)
 {
-    struct delta_add *adds = NULL;
-    TRY(delta_sink_upload(sink, batch->files, batch->file_count, arena, &adds, err));
-    struct sink_batch out = {
-        .files = batch->files,
-        .file_count = batch->file_count,
-        .positions = batch->positions,
-        .position_count = batch->position_count,
-        .input_rows = batch->rows,
-        .output_rows = batch->rows,
-    };
-    int64_t version = -1;
-    TRY(delta_sink_commit(sink, &out, adds, &version, err));
-    TRACE("process %d: committed version %" PRId64, in->client.id, version);
-    check_committed(in, version);
-    if (in->world->db != NULL) {
-        delta_sink_maintain(sink);
-    }
+    struct instance *in = instance_self();
+    TRY(__real_delta_sink_commit(sink, batch, adds, ret_version, err));
+    TRACE("process %d: committed version %" PRId64, in->client.id, *ret_version);
+    check_committed(in, *ret_version);
     return 0;
 }
 
-/* As take_new_partitions() and refresh_txns() of reader.c. */
-static int record(struct instance *in, struct delta_sink *sink, int64_t *next, size_t *partitions,
-                  struct err *err)
+int __wrap_delta_sink_record(struct delta_sink *sink, const struct sink_position *positions,
+                             size_t count, struct err *err)
 {
-    struct sink_position positions[SIM_PARTITIONS_MAX];
-    for (size_t p = *partitions; p < (size_t)in->world->partition_count; p++) {
-        next[p] = 0; /* found while running: from the earliest */
-    }
-    size_t count = make_positions(in, next, positions);
+    struct instance *in = instance_self();
     TRACE("process %d: records %zu positions", in->client.id, count);
-    TRY(delta_sink_record(sink, positions, count, err));
+    TRY(__real_delta_sink_record(sink, positions, count, err));
     note_intents(in, positions, count);
-    *partitions = count;
+    check_committed(in, delta_sink_snapshot(sink)->version);
     return 0;
 }
 
-static bool is_drained(const struct instance *in, const int64_t *next, size_t partitions)
+void __wrap_delta_sink_maintain(struct delta_sink *sink)
 {
-    if (!in->world->draining || partitions < (size_t)in->world->partition_count) {
-        return false;
+    if (instance_self()->world->db != NULL) {
+        __real_delta_sink_maintain(sink);
     }
-    for (size_t p = 0; p < partitions; p++) {
-        if (next[p] < in->world->ends[p]) {
-            return false;
-        }
-    }
-    return true;
 }
 
-static int read_on(struct instance *in, struct delta_sink *sink, struct sink_position *positions,
-                   size_t partitions, struct err *err)
-{
-    int64_t next[SIM_PARTITIONS_MAX] = {0};
-    for (size_t p = 0; p < partitions; p++) {
-        next[p] = positions[p].next_offset;
-    }
-    while (!is_drained(in, next, partitions)) {
-        fiber_yield();
-        if (in->client.dead) {
-            return err_set(err, ERR_CANCELED, "dead");
-        }
-        bool found = partitions < (size_t)in->world->partition_count;
-        if ((found && (in->world->draining || chance(in, 300))) || chance(in, 20)) {
-            TRY(record(in, sink, next, &partitions, err));
-            continue;
-        }
-        AUTO_ARENA struct arena arena = {0};
-        struct sim_batch batch = {0};
-        TRY(cut_batch(in, next, partitions, &arena, &batch, err));
-        if (batch.position_count > 0) {
-            TRY(commit(in, sink, &batch, &arena, err));
-        }
-    }
-    in->drained = true;
-    return 0;
-}
+/* ---- the end --------------------------------------------------------------------------------- */
 
-/* ---- its life ------------------------------------------------------------------------------- */
-
-static int attempt(struct instance *in, struct err *err)
+static void replay(struct instance *in, struct oracle_log *ret_log)
 {
-    struct world *world = in->world;
-    struct delta_sink_options options = {
-        .query = STR(SIM_QUERY),
-        .run_id = in->run_id,
-        .row_type = row_type(),
-        .codec = "snappy",
-        .merge_schema = true,
-    };
-    rand_uuid(in->run_id);
-    in->client.begun = false;
-    in->own_version = -1;
-    in->attempts++;
-    struct delta_sink *sink = NULL;
-    TRY(delta_sink_open(net_open(&world->net, &in->client), world->db, world->spool, &options,
-                        &sink, err));
-    struct sink_position positions[SIM_PARTITIONS_MAX];
-    size_t count = 0;
-    int rc = begin(in, sink, positions, &count, err);
-    if (rc >= 0) {
-        in->client.begun = true;
-        in->own_version = delta_sink_snapshot(sink)->version;
-        TRACE("process %d: begun with version %" PRId64, in->client.id, in->own_version);
-        rc = read_on(in, sink, positions, count, err);
-    }
-    delta_sink_close(sink);
-    return rc;
+    oracle_replay(in->world, in->world->net.version_count - 1, ret_log);
 }
 
 /* FENCED is right only when there was somebody else. */
-static void check_fenced(struct instance *in)
+static bool is_fenced(struct instance *in)
 {
     struct oracle_log log;
-    oracle_replay(in->world, in->world->net.version_count - 1, &log);
-    if (log.newest_own <= in->own_version || strcmp(log.run_id, in->run_id) == 0) {
-        world_fault(in->world, "process %d is fenced, but nobody else has committed: %s",
-                    in->client.id, in->end_err.msg);
+    replay(in, &log);
+    return log.newest_own > in->own_version && strcmp(log.run_id, in->run_id) != 0;
+}
+
+/* What stands before the record that ends the query is in the table. */
+static bool is_ended_by_data(struct instance *in)
+{
+    struct oracle_log log;
+    replay(in, &log);
+    return oracle_is_at_the_end(in->world, &log);
+}
+
+static bool is_excused(struct instance *in)
+{
+    const struct world *world = in->world;
+    switch (in->end_err.code) {
+    case ERR_FENCED:
+        return is_fenced(in);
+    case ERR_IDENTITY:
+        return world->restored_version >= 0 || world->epoch > 0;
+    case ERR_CORRUPT:
+        return world->net.truncated || in->cut_short;
+    case ERR_DATA:
+        return in->lost || is_ended_by_data(in);
+    case ERR_CONFIG:
+        return in->refused;
+    case ERR_CANCELED:
+    case ERR_IO:
+        break;
+    }
+    return false;
+}
+
+/* It said that it has come to the end of what was there. */
+static void check_drained(struct instance *in)
+{
+    struct oracle_log log;
+    replay(in, &log);
+    for (int p = 0; in->world->epoch == 0 && p < TOPIC_PARTITIONS_MAX; p++) {
+        if (oracle_is_behind(in->world, &log, p, in->bounds[p])) {
+            world_fault(in->world,
+                        "process %d ends, but partition %d is at %" PRId64 " of %" PRId64,
+                        in->client.id, p, log.positions[p], in->bounds[p]);
+        }
     }
 }
 
 static void check_end(struct instance *in)
 {
-    struct world *world = in->world;
-    switch (in->end_err.code) {
-    case ERR_CANCELED:
-        return;
-    case ERR_FENCED:
-        check_fenced(in);
-        return;
-    case ERR_IDENTITY:
-        if (world->restored_version >= 0) {
-            return;
-        }
-        break;
-    case ERR_CORRUPT:
-        if (world->net.truncated) {
-            return;
-        }
-        break;
-    case ERR_CONFIG:
-    case ERR_DATA:
-    case ERR_IO:
-        break;
+    if (in->end_rc < 0 && !is_excused(in)) {
+        world_fault(in->world, "process %d failed for no good reason: %s: %s", in->client.id,
+                    err_code_name(in->end_err.code), in->end_err.msg);
     }
-    world_fault(world, "process %d failed for no good reason: %s: %s", in->client.id,
-                err_code_name(in->end_err.code), in->end_err.msg);
+    if (in->end_rc >= 0 && !stop_is_set(&in->stop)) {
+        if (!in->available_now) {
+            world_fault(in->world, "process %d ends although nobody stopped it", in->client.id);
+        }
+        check_drained(in);
+    }
 }
+
+/* ---- its life -------------------------------------------------------------------------------- */
 
 static void live(void *user)
 {
     struct instance *in = user;
-    for (;;) {
-        in->end_rc = attempt(in, &in->end_err);
-        bool again = in->end_rc == ERR_IO && in->end_err.retry && !in->client.dead;
-        if (!again) {
-            break;
-        }
-        TRACE("process %d: tries again: %s", in->client.id, in->end_err.msg);
-        clock_sleep_us(500000);
-    }
+    struct job_options options = {.available_now = in->available_now};
+    in->end_rc = job_run_plan(in->world->plan, &options, &in->stop, &in->now, &in->end_err);
     in->ended = true;
-    TRACE("process %d: ends: %s", in->client.id, in->end_rc < 0 ? in->end_err.msg : "drained");
-    if (in->end_rc < 0 && !in->client.dead && in->world->net.broken == NET_BREAK_NONE) {
+    TRACE("process %d: ends: %s", in->client.id, in->end_rc < 0 ? in->end_err.msg : "well");
+    if (!in->client.dead && !world_is_broken(in->world)) {
         check_end(in);
     }
 }
 
-void instance_start(struct world *world, bool latest)
+void instance_start(struct world *world, bool available_now)
 {
     struct instance *in = mem_new(struct instance);
     in->world = world;
     in->client.id = (int)world->instances.count + 1;
-    in->start_latest = latest;
+    in->start_latest = !world->draining && world_chance(world, 500);
+    in->available_now = available_now;
+    in->of_the_drain = world->draining;
     in->own_version = -1;
+    stop_init(&in->stop);
+    stop_init(&in->now);
     in->main = fiber_start(live, in, in);
     *vec_push(&world->instances) = in;
-    TRACE("process %d starts, from %s", in->client.id, latest ? "latest" : "earliest");
+    TRACE("process %d starts, from %s%s", in->client.id, in->start_latest ? "latest" : "earliest",
+          available_now ? ", for what is there now" : "");
+}
+
+void instance_stop(struct instance *in)
+{
+    bool again = stop_is_set(&in->stop);
+    TRACE("process %d is asked to end%s", in->client.id, again ? " at once" : "");
+    stop_set(again ? &in->now : &in->stop);
 }
 
 void instance_crash(struct instance *in)
 {
     TRACE("process %d is killed", in->client.id);
     in->client.dead = true;
+    stop_set(&in->stop);
+    stop_set(&in->now);
 }
 
 void instance_free(struct instance *in)
 {
     fiber_free(in->main);
+    stop_done(&in->stop);
+    stop_done(&in->now);
     mem_free(in);
 }

@@ -204,7 +204,7 @@ void net_drop(struct net *net, size_t index)
     request_done(&request);
 }
 
-bool net_month(struct net *net)
+void net_month(struct net *net)
 {
     int64_t checkpoint = -1;
     for (size_t i = 0; i < net->objects.count; i++) {
@@ -215,9 +215,6 @@ bool net_month(struct net *net)
             checkpoint = version;
         }
     }
-    if (checkpoint < 0) {
-        return false;
-    }
     while (net->requests.count > 0) {
         net_drop(net, 0);
     }
@@ -226,7 +223,6 @@ bool net_month(struct net *net)
         delete_object(net, commit_key(room, version));
     }
     TRACE("a month goes by, the log is cleaned up to version %" PRId64, checkpoint);
-    return true;
 }
 
 /* A proper part of the body that ends within a line. */

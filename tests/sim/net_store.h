@@ -76,8 +76,8 @@ void net_set(struct net *net, struct str key, struct str body);
 /* Whole, even when it was cleaned away; ptr NULL = no such version. */
 struct str net_commit(const struct net *net, int64_t version);
 /* A month passes: requests under way are lost, commits before the newest checkpoint are cleaned
- * away. False = there is no checkpoint. */
-bool net_month(struct net *net);
+ * away. */
+void net_month(struct net *net);
 /* The next version, from somebody who is always lucky. */
 int64_t net_append_commit(struct net *net, struct str body);
 

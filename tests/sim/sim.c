@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sim - the commit protocol under random schedules
+ * sim - the job and the commit protocol under random schedules
  *
- *     sim [--seeds A..B] [--seed N --trace] [--break=fence|start|readback]
- *         [--months] [--no-checkpoints]
+ *     sim [--seeds A..B] [--seed N --trace] [--months] [--no-checkpoints]
+ *         [--break=fence|start|readback|taken|late|verify|rewind]
  *
  * Exit 0: no fault.  With --break the oracle is on trial: exit 0 when a fault was found.
  */
-#include "world.h"
-
+#include "pipeline.h"
 #include "trace.h"
 
 #include <signal.h>
@@ -41,8 +40,9 @@ static void on_abort(int number)
 
 static int usage(void)
 {
-    (void)fprintf(stderr, "usage: sim [--seeds A..B] [--seed N] [--trace] "
-                          "[--break=fence|start|readback] [--months] [--no-checkpoints]\n");
+    (void)fprintf(stderr,
+                  "usage: sim [--seeds A..B] [--seed N] [--trace] [--months] [--no-checkpoints] "
+                  "[--break=fence|start|readback|taken|late|verify|rewind]\n");
     return 2;
 }
 
@@ -58,16 +58,27 @@ static bool parse_seeds(struct str text)
            str_to_u64(str_skip(text, (size_t)dots + 2), &args.last) && args.first <= args.last;
 }
 
+/* The oracle is: a rule is broken. */
+static bool is_on_trial(void)
+{
+    return args.options.broken != NET_BREAK_NONE || args.options.job_broken != JOB_BREAK_NONE;
+}
+
 static bool parse_break(struct str text)
 {
-    static const char *const names[] = {"", "fence", "start", "readback"};
-    for (size_t i = 1; i < ARRAY_COUNT(names); i++) {
-        if (str_eq_c(text, names[i])) {
+    static const char *const net[] = {"", "fence", "start", "readback"};
+    static const char *const job[] = {"", "taken", "late", "verify", "rewind"};
+    for (size_t i = 1; i < ARRAY_COUNT(net); i++) {
+        if (str_eq_c(text, net[i])) {
             args.options.broken = (enum net_break)i;
-            return true;
         }
     }
-    return false;
+    for (size_t i = 1; i < ARRAY_COUNT(job); i++) {
+        if (str_eq_c(text, job[i])) {
+            args.options.job_broken = (enum job_break)i;
+        }
+    }
+    return is_on_trial();
 }
 
 static bool parse_args(int argc, char **argv)
@@ -94,12 +105,14 @@ static bool parse_args(int argc, char **argv)
 
 static void print_counts(const struct sim_counts *c)
 {
-    (void)printf("%" PRId64 " commits of %" PRId64 " rows, %" PRId64 " starts, %" PRId64
-                 " crashes, %" PRId64 " fenced, %" PRId64 " restored, %" PRId64
+    (void)printf("%" PRId64 " commits of %" PRId64 " rows (%" PRId64 " with a NULL), %" PRId64
+                 " starts, %" PRId64 " crashes, %" PRId64 " stops, %" PRId64 " fenced, %" PRId64
+                 " restored, %" PRId64 " recreated, %" PRId64 " ended by a record, %" PRId64
                  " truncated, %" PRId64 " checkpoints, %" PRId64 " naps, %" PRId64
                  " months, %" PRId64 " steps\n",
-                 c->commits, c->rows, c->starts, c->crashes, c->fenced, c->restores, c->truncated,
-                 c->checkpoints, c->naps, c->months, c->steps);
+                 c->commits, c->rows, c->nulls, c->starts, c->crashes, c->stops, c->fenced,
+                 c->restores, c->recreations, c->ended_by_data, c->truncated, c->checkpoints,
+                 c->naps, c->months, c->steps);
 }
 
 static int64_t run_all(struct sim_counts *counts)
@@ -120,7 +133,7 @@ static int64_t run_all(struct sim_counts *counts)
             (void)printf("seed %" PRIu64 ": %s\n", seed, fault);
             (void)fflush(stdout);
         }
-        if (args.options.broken != NET_BREAK_NONE) {
+        if (is_on_trial()) {
             break;
         }
     }
@@ -136,22 +149,22 @@ static int run(void)
     const char *parent = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
     struct sql_db_options database = {.threads = 1, .memory_bytes = (uint64_t)256 << 20};
     if (fs_make_temp_dir(parent, "sluice-sim-", &spool, &err) < 0 ||
-        (args.checkpoints && sql_open(&database, &db, &err) < 0)) {
+        (args.checkpoints && sql_open(&database, &db, &err) < 0) || pipeline_open(&err) < 0) {
         (void)fprintf(stderr, "sim: %s\n", err.msg);
         return 2;
     }
     args.options.db = db;
-    args.options.spool = spool;
+    (void)setenv("SLUICE_SPOOL", spool, 1);
     clock_replace(&time);
     struct sim_counts counts = {0};
     int64_t faults = run_all(&counts);
     clock_replace(NULL);
     fibers_done();
+    pipeline_close();
     (void)fs_remove_tree(spool, &err);
     print_counts(&counts);
     (void)printf("%" PRId64 " schedules, %" PRId64 " faults\n", counts.schedules, faults);
-    bool wanted = args.options.broken != NET_BREAK_NONE;
-    return (faults > 0) == wanted ? 0 : 1;
+    return (faults > 0) == is_on_trial() ? 0 : 1;
 }
 
 int main(int argc, char **argv)

@@ -8,7 +8,9 @@
  *  (1) Mutexes are real ones that check for errors.  A lock that is held across a
  *      store operation, while another fiber wants it, ends the program: nothing in
  *      the engine may do that.
- *  (2) Threads that are not ours (DuckDB's workers) may lock, but not wait.
+ *  (2) Who takes or leaves a lock may let others run, before and after, never while
+ *      holding one: what lies between two critical sections is where races are.
+ *  (3) Threads that are not ours (DuckDB's workers) may lock, but not wait.
  */
 #include "base/thread.h"
 
@@ -39,14 +41,35 @@ void mutex_done(struct mutex *m)
     check(pthread_mutex_destroy(&m->m), "pthread_mutex_destroy");
 }
 
+static void lock(struct mutex *m)
+{
+    struct fiber *self = fiber_now();
+    check(pthread_mutex_lock(&m->m), "pthread_mutex_lock");
+    if (self != NULL) {
+        self->lock_count++;
+    }
+}
+
+static void unlock(struct mutex *m)
+{
+    struct fiber *self = fiber_now();
+    check(pthread_mutex_unlock(&m->m), "pthread_mutex_unlock");
+    if (self != NULL) {
+        assert(self->lock_count > 0);
+        self->lock_count--;
+    }
+}
+
 void mutex_lock(struct mutex *m)
 {
-    check(pthread_mutex_lock(&m->m), "pthread_mutex_lock");
+    fiber_yield_at_lock();
+    lock(m);
 }
 
 void mutex_unlock(struct mutex *m)
 {
-    check(pthread_mutex_unlock(&m->m), "pthread_mutex_unlock");
+    unlock(m);
+    fiber_yield_at_lock();
 }
 
 void mutex_guard_done(struct mutex **m)
@@ -71,9 +94,9 @@ void cond_wait(struct cond *c, struct mutex *m)
 
 bool cond_wait_until(struct cond *c, struct mutex *m, int64_t until_mono_us)
 {
-    mutex_unlock(m);
+    unlock(m);
     bool woken = fiber_wait(c, until_mono_us);
-    mutex_lock(m);
+    lock(m);
     return woken;
 }
 

@@ -3,34 +3,26 @@
  * world - one schedule: topics, a table behind a bad network, instances of a query, strangers
  *
  * Each step is one of: messages are produced, a request arrives or is lost, a
- * stranger commits, an instance is killed or started, or some fiber goes on to
- * its next store operation.  Which one is drawn from the seed, and so is
- * everything else: one seed is one schedule.
+ * stranger commits, an instance is started, stopped or killed, or some fiber goes
+ * on to its next store operation, wait or lock.  Which one is drawn from the seed,
+ * and so is everything else: one seed is one schedule.
  *
- *  (1) The drain: nobody is killed any more, strangers and producers are quiet,
- *      and instances are started until one has committed all there is.
+ *  (1) The drain: nobody is killed any more, strangers and producers are quiet, and
+ *      instances with --available-now are started until one has committed all there
+ *      is, or as often as it takes to see that none can.
  *  (2) A schedule that does not end is a fault too.
  */
 #include "world.h"
 
+#include "pipeline.h"
 #include "trace.h"
 
 #include <stdio.h>
 
-#define DRAIN_STEPS_MAX 60000
-#define REAP_STEPS_MAX  100000
+#define DRAIN_STEPS_MAX 400000
+#define REAP_STEPS_MAX  400000
 #define LIVE_MAX        3
-
-bool trace_on;
-
-void trace_line(const char *fmt, ...)
-{
-    va_list args;
-    va_start(args, fmt);
-    (void)vprintf(fmt, args);
-    va_end(args);
-    (void)putchar('\n');
-}
+#define MONTHS_MAX      6
 
 void world_fault(struct world *world, const char *fmt, ...)
 {
@@ -44,9 +36,27 @@ void world_fault(struct world *world, const char *fmt, ...)
     TRACE("FAULT: %s", world->fault);
 }
 
-static bool chance(struct world *world, unsigned per_mille)
+bool world_chance(struct world *world, unsigned per_mille)
 {
     return rng_below(&world->rng, 1000) < per_mille;
+}
+
+struct topic *world_topic(struct world *world)
+{
+    return &world->topics[world->epoch];
+}
+
+int world_partition(const struct sink_position *position)
+{
+    int64_t stream = 0;
+    bool known = str_to_i64(str_skip(position->stream, strlen(SIM_STREAM)), &stream);
+    assert(known && stream < TOPIC_STREAMS);
+    return (int)stream * TOPIC_STREAM_PARTITIONS + position->partition;
+}
+
+bool world_is_broken(const struct world *world)
+{
+    return world->broken != JOB_BREAK_NONE || world->net.broken != NET_BREAK_NONE;
 }
 
 /* ---- strangers ------------------------------------------------------------------------------ */
@@ -74,7 +84,7 @@ static void foreign_append(struct world *world)
     buf_printf(&body,
                "{\"commitInfo\":{\"timestamp\":1,\"operation\":\"WRITE\",\"operationParameters\":"
                "{\"mode\":\"Append\"},\"isBlindAppend\":true}}\n");
-    if (chance(world, 300)) {
+    if (world_chance(world, 300)) {
         buf_printf(&body, "{\"txn\":{\"appId\":\"other\",\"version\":%d}}\n", n);
     }
     buf_printf(&body,
@@ -114,7 +124,7 @@ static void foreign_metadata(struct world *world)
     struct json *metadata = json_find(root, "metaData");
     struct json *schema = json_find(metadata, "schemaString");
     struct json *configuration = json_find(metadata, "configuration");
-    if (chance(world, 500)) {
+    if (world_chance(world, 500)) {
         struct str text = schema->text;
         assert(str_ends(text, STR("]}")));
         schema->text = str_of(arena_printf(
@@ -156,12 +166,12 @@ static void foreign_commit(struct world *world)
         return; /* who reads the log before writing stops there */
     }
     if (world->net.version_count == 0) {
-        if (chance(world, 100)) {
+        if (world_chance(world, 100)) {
             foreign_create(world);
         }
-    } else if (world->with_restore && chance(world, 60)) {
+    } else if (world->with_restore && world_chance(world, 60)) {
         foreign_restore(world);
-    } else if (chance(world, 150)) {
+    } else if (world_chance(world, 150)) {
         foreign_metadata(world);
     } else {
         foreign_append(world);
@@ -188,9 +198,10 @@ static void reap(struct world *world, struct instance *in)
     instance_crash(in);
     world->asleep = world->asleep == in ? NULL : world->asleep;
     for (int i = 0; in->main->state != FIBER_DONE; i++) {
-        struct fiber *fiber = fiber_pick(&world->rng, in, NULL);
+        struct fiber *fiber = fiber_pick(in, NULL);
         if (fiber == NULL || i > REAP_STEPS_MAX) {
-            world_fault(world, "process %d does not end when the store is canceled", in->client.id);
+            world_fault(world, "process %d does not end when everything is canceled",
+                        in->client.id);
             return;
         }
         fiber_resume(fiber);
@@ -201,13 +212,44 @@ static void reap(struct world *world, struct instance *in)
 
 static void produce(struct world *world)
 {
-    if (world->partition_count < SIM_PARTITIONS_MAX && chance(world, 30)) {
-        world->ends[world->partition_count++] = 0;
+    struct topic *topic = world_topic(world);
+    uint64_t stream = rng_below(&world->rng, (uint64_t)world->stream_count);
+    int partitions = topic->counts[stream];
+    int number = (int)rng_below(&world->rng, (uint64_t)partitions);
+    if (partitions < TOPIC_STREAM_PARTITIONS && world_chance(world, 30)) {
+        number = partitions;
         TRACE("topic: a partition more");
     }
-    uint64_t p = rng_below(&world->rng, (uint64_t)world->partition_count);
-    world->ends[p] += 1 + (int64_t)rng_below(&world->rng, 4);
-    TRACE("topic: partition %" PRIu64 " ends at %" PRId64, p, world->ends[p]);
+    int p = (int)stream * TOPIC_STREAM_PARTITIONS + number;
+    uint64_t count = 1 + rng_below(&world->rng, 4);
+    for (uint64_t i = 0; i < count; i++) {
+        topic_produce(topic, p, &world->mix, &world->rng);
+    }
+    TRACE("topic: partition %d ends at %" PRId64, p, topic_end(topic, p));
+}
+
+/* Deletes the topic and makes it again, with other messages. */
+static void recreate_topic(struct world *world)
+{
+    struct oracle_log log;
+    oracle_replay(world, world->net.version_count - 1, &log);
+    if (!world->with_recreation || world->epoch > 0 || log.newest_own < 0) {
+        return; /* what nobody has read yet may be any topic */
+    }
+    TRACE("topic: deleted and created again");
+    world->epoch = 1;
+    world->topics[1].epoch = 1;
+    static const struct topic_mix plain;
+    memcpy(world->topics[1].counts, world->topics[0].counts, sizeof(world->topics[1].counts));
+    for (int p = 0; p < TOPIC_PARTITIONS_MAX; p++) {
+        if (topic_end(&world->topics[0], p) == 0) {
+            continue;
+        }
+        int64_t count = topic_end(&world->topics[0], p) + (int64_t)rng_below(&world->rng, 5);
+        for (int64_t i = 0; i <= count; i++) {
+            topic_produce(&world->topics[1], p, &plain, &world->rng);
+        }
+    }
 }
 
 static void move_request(struct world *world, unsigned drop_per_mille)
@@ -216,7 +258,7 @@ static void move_request(struct world *world, unsigned drop_per_mille)
         return;
     }
     size_t index = rng_below(&world->rng, world->net.requests.count);
-    if (chance(world, drop_per_mille)) {
+    if (world_chance(world, drop_per_mille)) {
         net_drop(&world->net, index);
     } else {
         net_deliver(&world->net, index);
@@ -229,7 +271,7 @@ static void run_fiber(struct world *world)
         TRACE("process %d wakes up", world->asleep->client.id);
         world->asleep = NULL;
     }
-    struct fiber *fiber = fiber_pick(&world->rng, NULL, world->asleep);
+    struct fiber *fiber = fiber_pick(NULL, world->asleep);
     if (fiber != NULL) {
         fiber_resume(fiber);
     }
@@ -238,7 +280,7 @@ static void run_fiber(struct world *world)
 static void nap(struct world *world, struct instance *in, struct sim_counts *counts)
 {
     world->asleep = in;
-    world->wakes_at = world->steps + 20 + (int64_t)rng_below(&world->rng, 500);
+    world->wakes_at = world->steps + 50 + (int64_t)rng_below(&world->rng, 2000);
     counts->naps++;
     TRACE("process %d is stopped", in->client.id);
 }
@@ -246,77 +288,119 @@ static void nap(struct world *world, struct instance *in, struct sim_counts *cou
 /* Time that is long for every time-out, and for the retention of the log. */
 static void month(struct world *world, struct sim_counts *counts)
 {
-    if (net_month(&world->net)) {
+    if (world->month_count < MONTHS_MAX) {
+        net_month(&world->net);
         fiber_clock_advance((int64_t)31 * 24 * 3600 * 1000000);
+        world->month_count++;
         counts->months++;
+    }
+}
+
+/* What happens to processes, now and then. */
+static void disturb(struct world *world, struct sim_counts *counts)
+{
+    struct instance *live[LIVE_MAX];
+    size_t live_count = live_instances(world, live);
+    struct instance *in =
+        live_count == 0 ? NULL : live[rng_below(&world->rng, (uint64_t)live_count)];
+    uint64_t dice = rng_below(&world->rng, 100);
+    if (dice < 10 && in != NULL && world->asleep == NULL) {
+        nap(world, in, counts);
+    } else if (dice < 20 && world->with_months && world->asleep != NULL) {
+        month(world, counts);
+    } else if (dice < 50 && in != NULL) {
+        reap(world, in);
+        counts->crashes++;
+    } else if (dice < 60 && in != NULL) {
+        instance_stop(in);
+        counts->stops++;
+    } else if (dice < 62) {
+        recreate_topic(world);
+    } else if (live_count < LIVE_MAX) {
+        instance_start(world, world_chance(world, 150));
+        counts->starts++;
     }
 }
 
 static void step(struct world *world, struct sim_counts *counts)
 {
-    struct instance *live[LIVE_MAX];
-    size_t live_count = live_instances(world, live);
-    uint64_t dice = rng_below(&world->rng, 1000);
-    if (dice < 3 && live_count > 0 && world->asleep == NULL) {
-        nap(world, live[rng_below(&world->rng, live_count)], counts);
-    } else if (dice < 6 && world->with_months && world->asleep != NULL) {
-        month(world, counts);
-    } else if (dice < 40) {
+    uint64_t dice = rng_below(&world->rng, 10000);
+    if (dice < 70) {
         produce(world);
-    } else if (dice < 140) {
+    } else if (dice < 600) {
         move_request(world, 80);
-    } else if (dice < 160) {
+    } else if (dice < 640) {
         foreign_commit(world);
         counts->foreign++;
-    } else if (dice < 168 && live_count > 0) {
-        reap(world, live[rng_below(&world->rng, live_count)]);
-        counts->crashes++;
-    } else if ((dice < 178 && live_count < LIVE_MAX) || live_count == 0) {
-        instance_start(world, chance(world, 500));
-        counts->starts++;
+    } else if (dice < 690) {
+        disturb(world, counts);
     } else {
         run_fiber(world);
     }
 }
 
-static bool has_drained(struct world *world)
+/* ---- the drain ------------------------------------------------------------------------------- */
+
+/* The instance of the drain that runs; NULL = none. Counts those that have ended. */
+static struct instance *find_drainer(struct world *world, int *ret_failed, bool *ret_done)
 {
+    struct instance *running = NULL;
+    *ret_failed = 0;
+    *ret_done = false;
     for (size_t i = 0; i < world->instances.count; i++) {
         struct instance *in = world->instances.items[i];
-        if (in->ended && in->drained) {
-            return true;
+        if (in->of_the_drain && !in->ended) {
+            running = in;
+        } else if (in->of_the_drain) {
+            *ret_done = *ret_done || in->end_rc >= 0;
+            *ret_failed += in->end_rc < 0;
         }
     }
-    return false;
+    return running;
 }
 
 /* True when no instance can go on for a good reason. */
-static bool is_stopped(const struct world *world)
+static bool is_stopped(struct world *world)
 {
-    return world->restored_version >= 0 || world->net.truncated;
+    struct oracle_log log;
+    oracle_replay(world, world->net.version_count - 1, &log);
+    return world->restored_version >= 0 || world->net.truncated || world->epoch > 0 ||
+           oracle_is_at_the_end(world, &log);
+}
+
+/* An instance that was to end, by itself or because it was asked to, and has not yet. */
+static bool is_ending(struct world *world)
+{
+    struct instance *live[LIVE_MAX + 1];
+    size_t count = live_instances(world, live);
+    bool found = false;
+    for (size_t i = 0; i < count; i++) {
+        found = found || live[i]->available_now || stop_is_set(&live[i]->stop);
+    }
+    return found;
 }
 
 static void drain(struct world *world, struct sim_counts *counts)
 {
+    TRACE("the drain");
     world->draining = true;
     world->net.weather.fail = 0;
-    instance_start(world, false);
-    counts->starts++;
-    int stopped_starts = 0;
+    world->weather = (struct world_weather){0};
     for (int i = 0; i < DRAIN_STEPS_MAX && world->fault[0] == '\0'; i++) {
-        struct instance *live[LIVE_MAX + 1];
-        if (has_drained(world)) {
-            return;
-        }
-        if (live_instances(world, live) == 0) {
-            if (is_stopped(world) && ++stopped_starts > 2) {
-                return; /* as it should */
+        int failed = 0;
+        bool done = false;
+        if (find_drainer(world, &failed, &done) == NULL) {
+            bool enough = done || (failed > 2 && is_stopped(world));
+            if (enough && !is_ending(world)) {
+                return;
             }
-            instance_start(world, false);
-            counts->starts++;
+            if (!enough) {
+                instance_start(world, true);
+                counts->starts++;
+            }
         }
         world->steps++;
-        if (world->net.requests.count > 0 && chance(world, 300)) {
+        if (world->net.requests.count > 0 && world_chance(world, 100)) {
             move_request(world, 0);
         } else {
             run_fiber(world);
@@ -337,13 +421,10 @@ static void seeded_bytes(void *out, size_t len)
     }
 }
 
-static void init(struct world *world, uint64_t seed, const struct sim_options *options)
+static void init_net(struct world *world, const struct sim_options *options)
 {
     static const unsigned yields[] = {150, 400, 1000};
     static const unsigned fails[] = {0, 0, 3, 20};
-    *world = (struct world){.seed = seed, .restored_version = -1, .spool = options->spool};
-    fibers_init();
-    rng_init(&world->rng, seed);
     struct rng *rng = &world->rng;
     world->net.rng = rng;
     world->net.broken = options->broken;
@@ -351,21 +432,72 @@ static void init(struct world *world, uint64_t seed, const struct sim_options *o
         .yield = yields[rng_below(rng, ARRAY_COUNT(yields))],
         .fail = fails[rng_below(rng, ARRAY_COUNT(fails))],
         .lost = 250,
-        .give_up = chance(world, 500) ? 100 : 300,
+        .give_up = world_chance(world, 500) ? 100 : 300,
         .twice = 50,
         .exists_instead = 500,
-        .truncate = chance(world, 50) ? 20 : 0,
+        .truncate = world_chance(world, 50) ? 20 : 0,
     };
-    world->with_restore = chance(world, 150);
-    world->db = chance(world, 60) || options->months ? options->db : NULL;
-    world->with_months = world->db != NULL && (chance(world, 500) || options->months);
-    world->partition_count = 2;
-    for (int p = 0; p < SIM_PARTITIONS_MAX; p++) {
-        world->ends[p] = p < 2 ? (int64_t)rng_below(rng, 5) : 0;
+}
+
+/* Messages, and what happens to those who read them. */
+static void init_job(struct world *world, const struct sim_options *options)
+{
+    static const enum plan_bad_record modes[] = {PLAN_BAD_NULL, PLAN_BAD_NULL, PLAN_BAD_DROP,
+                                                 PLAN_BAD_DROP, PLAN_BAD_FAIL};
+    static const unsigned bads[] = {0, 20, 100};
+    struct rng *rng = &world->rng;
+    world->broken = options->job_broken;
+    world->on_bad_record = modes[rng_below(rng, ARRAY_COUNT(modes))];
+    /* Whatever ends the query must be rare, or nothing else happens. */
+    unsigned scale = world->on_bad_record == PLAN_BAD_FAIL ? 10 : 1;
+    world->mix = (struct topic_mix){
+        .tombstone = 30,
+        .bad = bads[rng_below(rng, ARRAY_COUNT(bads))] / scale,
+        .bad_field = bads[rng_below(rng, ARRAY_COUNT(bads))] / scale,
+        .poison = bads[rng_below(rng, ARRAY_COUNT(bads))] / scale,
+        .stubborn = world_chance(world, 100) ? 5 : 0,
+        .gap = world_chance(world, 300) ? 150 : 0,
+    };
+    world->weather = (struct world_weather){
+        .source_down = world_chance(world, 300) ? 10 : 0,
+        .source_fail = world_chance(world, 300) ? 20 : 0,
+        .source_lost = world_chance(world, 50) ? 2 : 0,
+        .out_of_memory = world_chance(world, 300) ? 50 : 0,
+        .cut_short = world_chance(world, 100) ? 50 : 0,
+        .refused = world_chance(world, 30) ? 10 : 0,
+    };
+    if (world->broken == JOB_BREAK_TAKEN) {
+        world->weather.cut_short = 200;
+    }
+    world->stream_count = world_chance(world, 250) ? 2 : 1;
+    for (int i = 0; i < world->stream_count; i++) {
+        world->topics[0].counts[i] = 2;
+    }
+    for (int p = 0; p < TOPIC_PARTITIONS_MAX; p++) {
         world->intents[p] = -1;
     }
-    bytes_rng = rng;
+    for (uint64_t i = rng_below(rng, 10); i > 0; i--) {
+        int stream = (int)rng_below(rng, (uint64_t)world->stream_count);
+        int p = stream * TOPIC_STREAM_PARTITIONS + (int)rng_below(rng, 2);
+        topic_produce(&world->topics[0], p, &world->mix, rng);
+    }
+}
+
+static void init(struct world *world, uint64_t seed, const struct sim_options *options)
+{
+    static const unsigned switches[] = {0, 10, 200};
+    *world = (struct world){.seed = seed, .restored_version = -1};
+    rng_init(&world->rng, seed);
+    bytes_rng = &world->rng;
     rand_replace(seeded_bytes);
+    fibers_init(&world->rng, switches[rng_below(&world->rng, ARRAY_COUNT(switches))]);
+    init_net(world, options);
+    init_job(world, options);
+    world->with_restore = world_chance(world, 150);
+    world->with_recreation = world_chance(world, 150) || options->job_broken == JOB_BREAK_VERIFY;
+    world->db = world_chance(world, 60) || options->months ? options->db : NULL;
+    world->with_months = world_chance(world, world->db != NULL ? 500 : 30) || options->months;
+    world->plan = pipeline_load(world);
 }
 
 static void finish(struct world *world)
@@ -383,6 +515,7 @@ static void count_up(struct world *world, struct sim_counts *counts)
     counts->schedules++;
     counts->steps += world->steps;
     counts->restores += world->restored_version >= 0;
+    counts->recreations += world->epoch > 0;
     counts->truncated += world->net.truncated;
     for (size_t i = 0; i < world->instances.count; i++) {
         struct instance *in = world->instances.items[i];
@@ -394,17 +527,32 @@ static void count_up(struct world *world, struct sim_counts *counts)
     }
 }
 
+static void done(struct world *world)
+{
+    for (size_t i = 0; i < world->instances.count; i++) {
+        struct instance *in = world->instances.items[i];
+        instance_free(in);
+    }
+    vec_done(&world->instances);
+    net_done(&world->net);
+    oracle_free(world->oracle);
+    topic_done(&world->topics[0]);
+    topic_done(&world->topics[1]);
+    plan_free(world->plan);
+    rand_replace(NULL);
+}
+
 bool world_run(uint64_t seed, const struct sim_options *options, struct sim_counts *counts,
                char fault[1024])
 {
     struct world world;
     init(&world, seed, options);
-    uint64_t steps = 100 + rng_below(&world.rng, world.with_months ? 3000 : 700);
-    instance_start(&world, chance(&world, 500));
+    int64_t steps = 500 + (int64_t)rng_below(&world.rng, world.with_months ? 12000 : 6000);
+    instance_start(&world, false);
     counts->starts++;
-    while (world.steps < (int64_t)steps && world.fault[0] == '\0') {
+    while (world.steps < steps && world.fault[0] == '\0') {
         world.steps++;
-        fiber_clock_advance((int64_t)rng_below(&world.rng, 3000));
+        fiber_clock_advance((int64_t)rng_below(&world.rng, 500));
         step(&world, counts);
         if (world.net.fault[0] != '\0') {
             world_fault(&world, "%s", world.net.fault);
@@ -419,12 +567,6 @@ bool world_run(uint64_t seed, const struct sim_options *options, struct sim_coun
     finish(&world);
     count_up(&world, counts);
     memcpy(fault, world.fault, sizeof(world.fault));
-    for (size_t i = 0; i < world.instances.count; i++) {
-        struct instance *in = world.instances.items[i];
-        instance_free(in);
-    }
-    vec_done(&world.instances);
-    net_done(&world.net);
-    rand_replace(NULL);
+    done(&world);
     return fault[0] == '\0';
 }

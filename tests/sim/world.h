@@ -3,16 +3,17 @@
 #define SIM_WORLD_H
 
 #include "connect/delta_sink.h"
+#include "job/job.h"
 #include "net_store.h"
+#include "topic.h"
 
 /*
- * world - one schedule: topics, a table behind a bad network, instances of a query, strangers
+ * world - one schedule: a topic, a table behind a bad network, instances of a query, strangers
  */
-#define SIM_PARTITIONS_MAX 4
-#define SIM_QUERY          "q"
-#define SIM_TOPIC          "t"
-#define SIM_TOPIC_ID       "id-1"
-#define SIM_STREAM         "s"
+#define SIM_QUERY    "q"
+#define SIM_TOPIC    "t" /* and the stream's number */
+#define SIM_STREAM   "s" /* the same */
+#define SIM_LOCATION "memory://sim"
 
 struct world;
 
@@ -21,31 +22,71 @@ struct instance {
     struct world *world;
     struct net_client client;
     struct fiber *main;
-    bool start_latest; /* startingOffsets of this start */
-    bool drained;      /* has committed everything there is, in the drain */
+    struct stop stop;   /* SIGTERM */
+    struct stop now;    /* the second one */
+    bool start_latest;  /* startingOffsets of this start */
+    bool available_now; /* --available-now: what is there, then the end */
+    bool of_the_drain;
     bool ended;
     int end_rc;
     struct err end_err;
     char run_id[UUID_TEXT]; /* of the present attempt */
     int64_t own_version;    /* of its newest commit; -1 = none */
-    int attempts;
+    /* What its statement reads, by stream: fake_sql.c. */
+    void *attached[TOPIC_STREAMS];
+    /* What happened to it, which excuses how it ends. */
+    bool cut_short; /* a statement ended without having read all */
+    bool refused;   /* one could not be run at all */
+    bool lost;      /* offsets it was to read are gone from the topic */
+    /* With available_now: where it was to come to; -1 = not asked. */
+    int64_t bounds[TOPIC_PARTITIONS_MAX];
 };
+
+/* What goes wrong beside the store, in parts of 1000. */
+struct world_weather {
+    unsigned source_down;   /* a poll finds the broker away, for a while */
+    unsigned source_fail;   /* a question to the broker fails for good */
+    unsigned source_lost;   /* a poll finds that offsets are gone */
+    unsigned out_of_memory; /* a statement */
+    unsigned cut_short;     /* a statement ends well without having read all */
+    unsigned refused;       /* a statement cannot be run */
+};
+
+/* Rules of job/ that can be broken on purpose, to see that the oracle notices. */
+enum job_break {
+    JOB_BREAK_NONE,
+    JOB_BREAK_TAKEN,  /* a batch is committed although fewer messages were taken than pushed */
+    JOB_BREAK_LATE,   /* positions are read when the batch commits, not when it is sealed */
+    JOB_BREAK_VERIFY, /* a topic that was made again looks like the old one */
+    JOB_BREAK_REWIND, /* the source goes on where it was when a batch is to be read again */
+};
+
+/* What oracle.c has read of the log. */
+struct oracle;
 
 struct world {
     uint64_t seed;
     struct rng rng;
     struct net net;
+    enum job_break broken;
     struct sql_db *db; /* NULL = no checkpoints; borrowed */
-    const char *spool;
+    struct plan *plan;
+    enum plan_bad_record on_bad_record;
+    int stream_count;       /* that the query reads */
+    struct topic topics[2]; /* before and after they were made again */
+    int epoch;              /* which is there now */
+    struct topic_mix mix;
+    struct world_weather weather;
     VEC(struct instance *) instances; /* all that ever were */
-    int64_t ends[SIM_PARTITIONS_MAX]; /* of the topic's partitions */
-    int partition_count;
     /* Where the first reader of a partition was told to begin; -1 = nobody yet. */
-    int64_t intents[SIM_PARTITIONS_MAX];
+    int64_t intents[TOPIC_PARTITIONS_MAX];
+    struct oracle *oracle;
     int64_t restored_version; /* of a stranger's RESTORE; -1 = none */
     int foreign_count;
     bool with_restore;
+    bool with_recreation;
     bool with_months;
+    int month_count;
     struct instance *asleep; /* stopped (SIGSTOP, a suspended machine); NULL = none */
     int64_t wakes_at;        /* step */
     bool draining;
@@ -56,15 +97,15 @@ struct world {
 /* Options of all schedules. */
 struct sim_options {
     enum net_break broken;
+    enum job_break job_broken;
     bool months;       /* checkpoints and months in every schedule */
     struct sql_db *db; /* NULL = no checkpoints anywhere */
-    const char *spool;
 };
 
 /* What came of many schedules. */
 struct sim_counts {
-    int64_t schedules, commits, rows, crashes, starts, fenced, unknown_answers, rebases, foreign,
-        restores, truncated, checkpoints, steps, naps, months;
+    int64_t schedules, commits, rows, nulls, crashes, stops, starts, fenced, foreign, restores,
+        recreations, truncated, checkpoints, steps, naps, months, ended_by_data;
 };
 
 /* Runs schedule `seed`. True = no fault; else *fault says what. */
@@ -72,22 +113,32 @@ bool world_run(uint64_t seed, const struct sim_options *options, struct sim_coun
                char fault[1024]);
 
 void world_fault(struct world *world, const char *fmt, ...) PRINTF(2, 3);
+bool world_chance(struct world *world, unsigned per_mille);
+struct topic *world_topic(struct world *world);
+/* Of a position, among those of all streams. */
+int world_partition(const struct sink_position *position);
+/* A rule is broken on purpose: only the log is judged. */
+bool world_is_broken(const struct world *world);
 
 /* ---- instance.c ----------------------------------------------------------------------------- */
 
-void instance_start(struct world *world, bool latest);
-void instance_crash(struct instance *instance);
-void instance_free(struct instance *instance);
+void instance_start(struct world *world, bool available_now);
+void instance_stop(struct instance *in); /* SIGTERM; the second time: now */
+void instance_crash(struct instance *in);
+void instance_free(struct instance *in);
+/* That of the running fiber; NULL = none runs, or a real thread asks. */
+struct instance *instance_now(void);
+struct instance *instance_self(void); /* there must be one */
 
 /* ---- oracle.c: what the log says, read without the engine's code ------------------------------
  */
 
 struct oracle_log {
-    int64_t positions[SIM_PARTITIONS_MAX]; /* -1 = none */
-    int64_t starts[SIM_PARTITIONS_MAX];
+    int64_t positions[TOPIC_PARTITIONS_MAX]; /* -1 = none */
+    int64_t starts[TOPIC_PARTITIONS_MAX];
     int64_t sequence;
     int64_t commits; /* of the query */
-    int64_t rows;
+    int64_t rows, nulls;
     int64_t newest_own;     /* version of the query's newest commit; -1 = none */
     char run_id[UUID_TEXT]; /* who made it */
 };
@@ -96,7 +147,13 @@ struct oracle_log {
 void oracle_replay(struct world *world, int64_t last, struct oracle_log *ret_log);
 /* Who made commit `version`; "" = a stranger. */
 void oracle_run_id(struct world *world, int64_t version, char ret_run_id[UUID_TEXT]);
+/* True when a message of the partition between the position and `end` is not dealt with. */
+bool oracle_is_behind(struct world *world, const struct oracle_log *log, int partition,
+                      int64_t end);
+/* True when some partition stands at a record that ends the query. */
+bool oracle_is_at_the_end(struct world *world, const struct oracle_log *log);
 /* At the end of a schedule. */
 void oracle_check_end(struct world *world, struct sim_counts *counts);
+void oracle_free(struct oracle *oracle);
 
 #endif
