@@ -60,7 +60,8 @@ static void options_are_documented_as_markdown(void **state)
     (void)state;
     AUTO_BUF struct buf out = {0};
     plan_options_markdown(&out);
-    assert_non_null(strstr(out.ptr, "| `onBadRecord` | `null`, `drop`, `fail` | `null` | "));
+    assert_non_null(
+        strstr(out.ptr, "| `onBadRecord` | `null`, `drop`, `fail`, `deadletter` | `null` | "));
     assert_non_null(strstr(out.ptr, "## Streams USING kafka"));
     assert_non_null(strstr(out.ptr, "| `kafka.…` | passed through |"));
     assert_non_null(strstr(out.ptr, "| `s3.secret.key` | text, secret |  | "));
