@@ -275,6 +275,25 @@ static void keys_that_are_data_make_a_map(void **state)
     assert_int_equal(codec_infer_type(wide, &arena)->field_count, 20);
 }
 
+static void one_full_object_says_that_keys_are_no_data_wherever_it_was_seen(void **state)
+{
+    (void)state;
+    struct codec_infer_options options = {.keys_max = 4};
+    AUTO_INFER struct codec_infer *infer = infer_new(options);
+    AUTO_INFER struct codec_infer *other = infer_new(options);
+    static const char *const single[] = {"{\"o\":{\"a\":1}}", "{\"o\":{\"b\":1}}",
+                                         "{\"o\":{\"c\":1}}", "{\"o\":{\"d\":1}}",
+                                         "{\"o\":{\"e\":1}}", "{\"o\":{\"f\":1}}"};
+    for (size_t i = 0; i < ARRAY_COUNT(single); i++) {
+        infer_add(infer, str_of(single[i]));
+    }
+    assert_type(infer, "o: MAP<STRING, BIGINT>");
+    infer_add(other, STR("{\"o\":{\"a\":1,\"b\":1,\"c\":1,\"d\":1}}"));
+    codec_infer_merge(infer, other);
+    assert_type(infer, "o: STRUCT<a: BIGINT, b: BIGINT, c: BIGINT, d: BIGINT, e: BIGINT, "
+                       "f: BIGINT>");
+}
+
 static void what_is_too_deep_is_text(void **state)
 {
     (void)state;
@@ -302,7 +321,7 @@ static void limits_of_width_hold(void **state)
     (void)state;
     struct codec_infer_options options = {.fields_max = 4};
     AUTO_INFER struct codec_infer *infer = infer_new(options);
-    infer_add(infer, STR("{\"a\":{\"p\":1,\"q\":2,\"r\":3,\"s\":4,\"t\":5.5,\"u\":null},\"b\":1,"
+    infer_add(infer, STR("{\"a\":{\"p\":1.5,\"q\":2,\"r\":3,\"s\":4,\"t\":5,\"u\":null},\"b\":1,"
                          "\"c\":1,\"d\":1,\"e\":1,\"f\":1}"));
     infer_add(infer, STR("{\"a\":{\"v\":6}}"));
     assert_type(infer, "a: MAP<STRING, DOUBLE>, b: BIGINT, c: BIGINT, d: BIGINT");
@@ -440,6 +459,7 @@ int main(void)
         cmocka_unit_test(bad_samples_are_counted_and_leave_no_trace),
         cmocka_unit_test(of_names_that_differ_in_case_the_first_stays),
         cmocka_unit_test(keys_that_are_data_make_a_map),
+        cmocka_unit_test(one_full_object_says_that_keys_are_no_data_wherever_it_was_seen),
         cmocka_unit_test(what_is_too_deep_is_text),
         cmocka_unit_test(limits_of_width_hold),
         cmocka_unit_test(other_formats_cannot_be_inferred),

@@ -108,6 +108,7 @@ static int set_field(const struct hint *h, const struct type *t, struct str name
     size_t at = found < 0 ? t->field_count : (size_t)found;
     struct type_field field = {.name = arena_str(h->arena, name), .nullable = true};
     if (found >= 0) {
+        assert(t->fields != NULL);
         field = t->fields[found];
     }
     if (path.len == 0) {
@@ -127,7 +128,7 @@ static int set_path(const struct hint *h, const struct type *t, struct str path,
         *ret_type = h->field->type;
         return 0;
     }
-    struct str name;
+    struct str name = STR_NULL;
     TRY(next_name(h, &path, &name));
     if (t == NULL || (t->kind != TYPE_ARRAY && t->kind != TYPE_MAP)) {
         return set_field(h, t, name, path, ret_type);
@@ -139,7 +140,7 @@ static int set_path(const struct hint *h, const struct type *t, struct str path,
     if (t->kind == TYPE_MAP && at == 0 && !str_eq_nocase_c(name, "key")) {
         return bad_hint(h, "it leads into a MAP, which has \".key\" and \".value\"");
     }
-    const struct type *inner;
+    const struct type *inner = NULL;
     TRY(set_path(h, t->fields[at].type, path, &inner));
     *ret_type = with_inner(t, at, inner, h->arena);
     return 0;

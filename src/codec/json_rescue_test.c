@@ -198,6 +198,25 @@ static void many_duplicates_leave_the_last_of_each(void **state)
     assert_int_equal(value, 2);
 }
 
+static void members_of_many_objects_are_kept_apart(void **state)
+{
+    (void)state;
+    AUTO_FIXTURE struct json_fixture f = {0};
+    open_rest(&f);
+    AUTO_BUF struct buf message = {0};
+    buf_add_c(&message, "{\"l\":[{}");
+    for (int i = 0; i < 3000; i++) {
+        buf_printf(&message, ",{\"u\":%d,\"v\":1}", i);
+    }
+    buf_add_c(&message, "]}");
+    struct str got = rescued(&f, buf_str(&message), 0);
+    AUTO_ARENA struct arena arena = {0};
+    struct json *root;
+    struct err err;
+    assert_int_equal(json_parse(&arena, got, &root, &err), 0);
+    assert_int_equal(root->count, 2 * 3000 + 1);
+}
+
 static void a_member_with_the_rescued_columns_name_is_unknown(void **state)
 {
     (void)state;
@@ -355,6 +374,7 @@ int main(void)
         cmocka_unit_test(names_that_would_be_misread_stand_between_backticks),
         cmocka_unit_test(of_duplicates_only_the_last_is_rescued),
         cmocka_unit_test(many_duplicates_leave_the_last_of_each),
+        cmocka_unit_test(members_of_many_objects_are_kept_apart),
         cmocka_unit_test(a_member_with_the_rescued_columns_name_is_unknown),
         cmocka_unit_test(a_bad_message_and_a_tombstone_rescue_nothing),
         cmocka_unit_test(what_nobody_wants_is_not_rescued),

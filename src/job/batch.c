@@ -603,15 +603,21 @@ int batch_check_taken(struct batch *batch, struct err *err)
     return 0;
 }
 
-bool batch_has_new_fields(const struct batch *batch)
+int batch_find_new_columns(const struct batch *batch, struct err *err)
 {
     for (size_t i = 0; i < batch->input_count; i++) {
-        const struct evolve *evolve = batch->inputs[i].evolve;
-        if (evolve != NULL && evolve_count(evolve) > 0) {
-            return true;
+        struct evolve *evolve = batch->inputs[i].evolve;
+        if (evolve == NULL || evolve_count(evolve) == 0) {
+            continue;
+        }
+        AUTO_ARENA struct arena arena = {0};
+        AUTO_BUF struct buf added = {0};
+        const struct type *row_type = NULL;
+        if (TRY(evolve_finish(evolve, &arena, &row_type, &added, err)) == 1) {
+            return 1;
         }
     }
-    return false;
+    return 0;
 }
 
 size_t batch_positions(const struct batch *batch, struct sink_position *out, size_t cap)

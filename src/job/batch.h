@@ -131,8 +131,9 @@ void batch_seal(struct batch *batch);
 /* ERR_CORRUPT when DuckDB did not take every message that was pushed, or a local ended early. */
 int batch_check_taken(struct batch *batch, struct err *err);
 
-/* True when a message has fields that its stream has not, and they are to become columns. */
-bool batch_has_new_fields(const struct batch *batch);
+/* 1 = messages have fields that their stream has not, and that can become columns. After the
+ * statement. */
+int batch_find_new_columns(const struct batch *batch, struct err *err);
 
 /* Partitions the batch moved, as positions to commit; strings are borrowed. */
 size_t batch_positions(const struct batch *batch, struct sink_position *out, size_t cap);

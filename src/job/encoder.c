@@ -130,7 +130,7 @@ static int run_copy(struct query *q, struct batch *batch, struct err *err)
                        "written");
     }
     TRY(batch_check_taken(batch, err));
-    if (batch_has_new_fields(batch)) {
+    if (TRY(batch_find_new_columns(batch, err)) == 1) {
         batch->wants_columns = true;
         return err_set(err, ERR_DATA, "messages have fields that are no columns yet");
     }

@@ -95,34 +95,12 @@ static int describe(const struct evolve *e, uint32_t id, struct arena *arena,
     return codec_describe(e->stream->format, &options, arena, ret_row_type, err);
 }
 
-static bool is_meta(struct str name)
-{
-    for (size_t m = 0; m < PLAN_META_COUNT; m++) {
-        if (str_eq_nocase_c(name, plan_meta_names[m])) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static const struct type *without_metas(struct arena *arena, const struct type *row_type)
-{
-    struct type_field *fields = arena_new_array(arena, struct type_field, row_type->field_count);
-    size_t count = 0;
-    for (size_t i = 0; i < row_type->field_count; i++) {
-        if (!is_meta(row_type->fields[i].name)) {
-            fields[count++] = row_type->fields[i];
-        }
-    }
-    return type_struct(arena, fields, count);
-}
-
 /* 1 = there was something to add. */
 static int widen(const struct type **row_type, const struct type *found, struct arena *arena,
                  struct buf *added)
 {
     struct codec_infer_paths paths = {0};
-    *row_type = codec_infer_widen(*row_type, without_metas(arena, found), arena, &paths);
+    *row_type = codec_infer_widen(*row_type, plan_usable_columns(arena, found), arena, &paths);
     for (size_t i = 0; i < paths.count; i++) {
         buf_printf(added, "%s%.*s", added->len > 0 ? ", " : "", STR_FMT(paths.items[i]));
     }

@@ -22,8 +22,9 @@ int64_t evolve_count(const struct evolve *e);
 
 /*
  * When nobody notes any more: 1 = *ret_row_type (in `arena`) is the stream's row type with the new
- * fields, and `added` lists them; 0 = there is nothing that could be added (names that differ by
- * case from known ones, or that every stream has).
+ * fields, and `added` lists them; 0 = there is nothing that could be added (objects without
+ * members; names that differ by case from known ones, that every stream has, or that Delta has
+ * not).
  */
 int evolve_finish(struct evolve *e, struct arena *arena, const struct type **ret_row_type,
                   struct buf *added, struct err *err);

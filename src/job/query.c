@@ -445,14 +445,7 @@ static int widen_stream(struct query *q, const struct batch_input *in, struct er
     struct plan_stream *own = &q->own_table.streams[in->input->stream - q->own_table.streams];
     const struct type *row_type = NULL;
     AUTO_BUF struct buf added = {0};
-    int rc = TRY(evolve_finish(in->evolve, &q->arena, &row_type, &added, err));
-    if (rc == 0) {
-        /* Looking again would find the same. */
-        own->codec.notice_unknown = false;
-        log_line(LOG_WARN, "new fields are left out", LOG_STR("stream", own->name),
-                 LOG_S("reason", "their names differ from known ones by case only, or belong to "
-                                 "columns that every stream has"),
-                 LOG_END);
+    if (TRY(evolve_finish(in->evolve, &q->arena, &row_type, &added, err)) == 0) {
         return 0;
     }
     if (own->evolution == PLAN_EVOLVE_FAIL) {

@@ -133,7 +133,27 @@ static const struct {
     {"CREATE STREAM s (a INT) USING kafka OPTIONS (failOnDataLoss = 'maybe')",
      "p.sql:1:63: option \"failOnDataLoss\" needs true or false, not \"maybe\""},
     {"CREATE STREAM s (a INT) USING kafka OPTIONS ('value.format' = 'avro')",
-     "p.sql:1:63: option \"value.format\" needs json, not \"avro\""},
+     "p.sql:1:63: avro needs the schema that messages are written with: give jsonFormatSchema, "
+     "jsonFormatSchemaFile or schema.registry.url"},
+    {"CREATE STREAM s (a INT) USING kafka OPTIONS ('value.format' = 'xml')",
+     "p.sql:1:63: option \"value.format\" needs json, protobuf, avro, text, csv, binary or raw, not "
+     "\"xml\""},
+    {"CREATE STREAM s (a INT) USING kafka OPTIONS ('value.format' = 'protobuf', messageName = 'M')",
+     "p.sql:1:63: protobuf needs one of descFilePath, protoFiles and schema.registry.url"},
+    {"CREATE STREAM s (a INT) USING kafka OPTIONS ('value.format' = 'protobuf', protoFiles = 'a')",
+     "p.sql:1:63: protobuf needs messageName"},
+    {"CREATE STREAM s USING kafka OPTIONS ('value.format' = 'csv')",
+     "p.sql:1:55: csv needs a column list"},
+    {"CREATE STREAM s (a INT) USING kafka OPTIONS ('key.format' = 'json')",
+     "p.sql:1:61: a JSON key needs key.schema"},
+    {"CREATE STREAM s (a INT) USING kafka OPTIONS (maxBadRatio = 2)",
+     "p.sql:1:60: maxBadRatio is a number from 0 to 1, met \"2\""},
+    {"CREATE STREAM s USING kafka OPTIONS ('value.format' = 'text', schemaEvolutionMode = 'rescue')",
+     "p.sql:1:85: a message of the format text has no fields by name: schemaEvolutionMode can only "
+     "be none"},
+    {"CREATE STREAM s (a INT, _rescued_data INT) USING kafka OPTIONS ()",
+     "p.sql:1:15: the column \"_rescued_data\" takes what does not fit as JSON text and must be "
+     "STRING"},
     {"CREATE STREAM s (a INT) USING kafka OPTIONS (onBadRecord = 'explode')",
      "p.sql:1:60: option \"onBadRecord\" needs null|drop|fail, not \"explode\""},
     {"CREATE STREAM s (a INT) USING kafka OPTIONS (mode = 'FAILFAST', onBadRecord = 'drop')",

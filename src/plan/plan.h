@@ -168,6 +168,9 @@ int plan_keep_schema(const struct plan_table *table, const struct plan_stream *s
 /* The same stream with other declared columns, in `arena`. */
 const struct plan_stream *plan_widen_stream(struct arena *arena, const struct plan_stream *stream,
                                             const struct type *row_type);
+/* Columns that come from outside, without those that cannot be columns: names that every stream
+ * has, and at any depth those that Delta has not (space , ; { } ( ) = and control characters). */
+const struct type *plan_usable_columns(struct arena *arena, const struct type *row_type);
 /* The stream of that index as the table's query sees it. */
 const struct plan_stream *plan_stream_of(const struct plan *plan, const struct plan_table *table,
                                          size_t index);

@@ -80,21 +80,64 @@ const struct plan_stream *plan_stream_of(const struct plan *plan, const struct p
     return table->streams != NULL ? &table->streams[index] : &plan->streams.items[index];
 }
 
-/* Columns that come from outside, without those whose names every stream has. */
-static const struct type *without_metas(struct arena *arena, const struct type *row_type)
+static bool is_meta(struct str name)
 {
-    struct type_field *fields = arena_new_array(arena, struct type_field, row_type->field_count);
-    size_t count = 0;
-    for (size_t i = 0; i < row_type->field_count; i++) {
-        bool meta = false;
-        for (size_t m = 0; m < PLAN_META_COUNT; m++) {
-            meta = meta || str_eq_nocase_c(row_type->fields[i].name, plan_meta_names[m]);
-        }
-        if (!meta) {
-            fields[count++] = row_type->fields[i];
+    for (size_t m = 0; m < PLAN_META_COUNT; m++) {
+        if (str_eq_nocase_c(name, plan_meta_names[m])) {
+            return true;
         }
     }
-    return count == row_type->field_count ? row_type : type_struct(arena, fields, count);
+    return false;
+}
+
+static bool is_delta_name(struct str name)
+{
+    for (size_t i = 0; i < name.len; i++) {
+        unsigned char c = (unsigned char)name.ptr[i];
+        if (c <= ' ' || strchr(",;{}()=", c) != NULL) {
+            return false;
+        }
+    }
+    return name.len > 0;
+}
+
+/* NULL = nothing is left of it. */
+static const struct type *usable_type(struct arena *arena, const struct type *type, bool top)
+{
+    if (!type_is_nested(type)) {
+        return type;
+    }
+    struct type_field *fields = arena_new_array(arena, struct type_field, type->field_count);
+    size_t count = 0;
+    for (size_t i = 0; i < type->field_count; i++) {
+        struct type_field field = type->fields[i];
+        bool named = type->kind == TYPE_STRUCT;
+        if (named && (!is_delta_name(field.name) || (top && is_meta(field.name)))) {
+            continue;
+        }
+        field.type = usable_type(arena, field.type, false);
+        if (field.type != NULL) {
+            fields[count++] = field;
+        } else if (!named) {
+            return NULL;
+        }
+    }
+    if (count == 0 && !top) {
+        return NULL;
+    }
+    switch (type->kind) {
+    case TYPE_ARRAY:
+        return type_array(arena, fields[0].type, fields[0].nullable);
+    case TYPE_MAP:
+        return type_map(arena, fields[0].type, fields[1].type, fields[1].nullable);
+    default:
+        return type_struct(arena, fields, count);
+    }
+}
+
+const struct type *plan_usable_columns(struct arena *arena, const struct type *row_type)
+{
+    return usable_type(arena, row_type, true);
 }
 
 /* ---- schema files ---------------------------------------------------------------------------- */
@@ -200,12 +243,12 @@ static int describe_value(const struct resolver *r, struct plan_stream *stream)
     if (codec_describe(stream->format, &stream->codec, &r->plan->arena, &described, &inner) < 0) {
         return forward(r, stream, &inner);
     }
-    const struct type *row_type = without_metas(&r->plan->arena, described);
-    if (row_type != described) {
+    const struct type *row_type = plan_usable_columns(&r->plan->arena, described);
+    if (row_type->field_count != described->field_count) {
         return plan_complain(r->err, r->plan->file, stream->place,
                              "the schema of stream \"%.*s\" has a field that is named like a "
-                             "column of every stream (_key, _value, _topic, …): write a column "
-                             "list without it",
+                             "column of every stream (_key, _value, _topic, …), or as no column "
+                             "of a Delta table can be: write a column list without it",
                              STR_FMT(stream->name));
     }
     stream->row_type = row_type;
@@ -534,7 +577,7 @@ static int take_inferred(const struct resolver *r, struct plan_stream *stream,
                 "schemaHints: %s", inner.msg);
         }
     }
-    row_type = without_metas(arena, row_type);
+    row_type = plan_usable_columns(arena, row_type);
     if (row_type->field_count == 0) {
         return plan_complain(r->err, r->plan->file, stream->place,
                              "stream \"%.*s\" has no column list, and none of the %" PRIu64
