@@ -136,7 +136,7 @@ static const struct {
      "p.sql:1:63: avro needs the schema that messages are written with: give jsonFormatSchema, "
      "jsonFormatSchemaFile or schema.registry.url"},
     {"CREATE STREAM s (a INT) USING kafka OPTIONS ('value.format' = 'xml')",
-     "p.sql:1:63: option \"value.format\" XX
+     "p.sql:1:63: option \"value.format\" needs json|protobuf|avro|text|csv|binary|raw, not "
      "\"xml\""},
     {"CREATE STREAM s (a INT) USING kafka OPTIONS ('value.format' = 'protobuf', messageName = 'M')",
      "p.sql:1:63: protobuf needs one of descFilePath, protoFiles and schema.registry.url"},
