@@ -156,7 +156,7 @@ static const struct {
      "p.sql:1:15: the column \"_rescued_data\" takes what does not fit as JSON text and must be "
      "STRING"},
     {"CREATE STREAM s (a INT) USING kafka OPTIONS (onBadRecord = 'explode')",
-     "p.sql:1:60: option \"onBadRecord\" needs null|drop|fail, not \"explode\""},
+     "p.sql:1:60: option \"onBadRecord\" needs null|drop|fail|deadletter, not \"explode\""},
     {"CREATE STREAM s (a INT) USING kafka OPTIONS (mode = 'FAILFAST', onBadRecord = 'drop')",
      "p.sql:1:53: mode \"FAILFAST\" and onBadRecord \"drop\" contradict each other; give one of "
      "them"},
