@@ -140,6 +140,14 @@ static int open_databases(struct query *q, struct err *err)
     return 0;
 }
 
+/* A start may wait for its broker for hours, in the middle of a call. */
+static void on_source_status(void *user, const struct source_status *status)
+{
+    if (status->state == SOURCE_DOWN) {
+        query_set_state(user, JOB_WAITING, status->reason);
+    }
+}
+
 static int open_sources(struct query *q, struct err *err)
 {
     struct query_parts *p = &q->parts;
@@ -150,6 +158,7 @@ static int open_sources(struct query *q, struct err *err)
         const struct plan_stream *stream = p->query->inputs.items[i].stream;
         TRY(source_open(stream->source, &stream->settings, name, &q->cancel, &p->sources[i], err));
         query_set_state(q, JOB_WAITING, "connecting to the source");
+        source_watch(p->sources[i], on_source_status, q);
         TRY(source_discover(p->sources[i], err));
     }
     return 0;
