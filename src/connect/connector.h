@@ -97,6 +97,9 @@ struct source_status {
     int64_t since_mono_us;
 };
 
+/* Told of each change, on the job's thread, also in the middle of a call that waits. */
+typedef void (*source_status_fn)(void *user, const struct source_status *status);
+
 enum source_poll { SOURCE_IDLE, SOURCE_PACKET, SOURCE_END };
 
 struct source;
@@ -132,6 +135,8 @@ struct source {
     bool wants_headers;      /* set before the start: messages bring their headers */
     bool has_new_partitions; /* found while running, not started: added by poll or discover */
     uint8_t phase;           /* of the call order; source.c's own */
+    source_status_fn on_status;
+    void *on_status_user;
 };
 
 /* Known connectors; NULL with ERR_CONFIG that lists them. Reads only the tables. */
@@ -140,6 +145,8 @@ const struct source_ops *source_find(struct str name, struct err *err);
 /* Opens; touches nothing outside yet. `query` names group and client ids; `stop` ends waits. */
 int source_open(const struct source_ops *ops, const struct settings *settings, const char *query,
                 struct stop *stop, struct source **ret_source, struct err *err);
+/* Who is to be told of changes of the status from now on; one at most. */
+void source_watch(struct source *s, source_status_fn on_status, void *user);
 /* Fills or extends `partitions` (topic, id, number; next_offset -1 for new ones). Waits for the
  * broker. Answers how many were added. */
 int source_discover(struct source *s, struct err *err);

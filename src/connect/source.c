@@ -51,6 +51,12 @@ int source_open(const struct source_ops *ops, const struct settings *settings, c
     return 0;
 }
 
+void source_watch(struct source *s, source_status_fn on_status, void *user)
+{
+    s->on_status = on_status;
+    s->on_status_user = user;
+}
+
 int source_discover(struct source *s, struct err *err)
 {
     size_t before = s->partitions.count;
@@ -150,4 +156,7 @@ void source_set_status(struct source *s, enum source_state state, const char *fm
     }
     s->status.state = state;
     memcpy(s->status.reason, reason, sizeof(reason));
+    if (s->on_status != NULL) {
+        s->on_status(s->on_status_user, &s->status);
+    }
 }

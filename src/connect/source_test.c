@@ -40,6 +40,25 @@ static void a_state_keeps_its_beginning_while_the_reason_changes(void **state)
     assert_true(s.status.since_mono_us >= since);
 }
 
+static void count_downs(void *user, const struct source_status *status)
+{
+    int *downs = user;
+    *downs += status->state == SOURCE_DOWN && strcmp(status->reason, "no broker") == 0;
+}
+
+static void whoever_watches_is_told_of_the_status_as_it_changes(void **state)
+{
+    (void)state;
+    struct source s = {0};
+    int downs = 0;
+    source_set_status(&s, SOURCE_DOWN, "no %s", "broker");
+    assert_int_equal(downs, 0);
+    source_watch(&s, count_downs, &downs);
+    source_set_status(&s, SOURCE_DOWN, "no %s", "broker");
+    source_set_status(&s, SOURCE_RUNNING, "%s", "");
+    assert_int_equal(downs, 1);
+}
+
 static void closing_nothing_is_fine(void **state)
 {
     (void)state;
@@ -53,6 +72,7 @@ int main(void)
         cmocka_unit_test(an_unknown_connector_brings_the_list),
         cmocka_unit_test(connectors_are_found_in_any_case),
         cmocka_unit_test(a_state_keeps_its_beginning_while_the_reason_changes),
+        cmocka_unit_test(whoever_watches_is_told_of_the_status_as_it_changes),
         cmocka_unit_test(closing_nothing_is_fine),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -145,6 +145,10 @@ static int print_info(const struct delta_table *table, const struct delta_change
     json_c(&w, "sluice/" SLUICE_VERSION);
     json_name(&w, "txnId");
     json_c(&w, txn_id);
+    json_name(&w, DELTA_LOG_ACTIONS);
+    json_i64(&w,
+             (int64_t)(1 + (size_t)(change->protocol != NULL) + (size_t)(change->metadata != NULL) +
+                       change->txn_count + change->add_count));
     TRY(write_object(&w, NULL, change->info, err));
     json_close_object(&w);
     json_close_object(&w);

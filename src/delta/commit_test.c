@@ -53,14 +53,16 @@ struct scene {
     struct plan plan;
     struct store *beside;
     struct delta_table *table;
+    char name[32]; /* of the objects */
 };
 
 static void scene_open(struct scene *scene)
 {
     static int number;
-    char name[32];
-    (void)snprintf(name, sizeof(name), "commit-%d", number++);
-    *scene = (struct scene){.beside = store_memory_open(name)};
+    *scene = (struct scene){0};
+    const char *name = scene->name;
+    (void)snprintf(scene->name, sizeof(scene->name), "commit-%d", number++);
+    scene->beside = store_memory_open(name);
     scene->plan.beside = scene->beside;
     scene->plan.rival_lines = TEST_FOREIGN_APPEND;
     test_make_table(scene->beside);
@@ -171,6 +173,35 @@ static void half_a_commit_is_a_broken_store(void **state)
     /* And whoever reads it is told the place. */
     FAILS(delta_snapshot_advance(s.table, &err), ERR_CORRUPT,
           "\"_delta_log/00000000000000000001.json\" line 1");
+}
+
+/* The process died before it could read back: a later one must not take the piece for the whole. */
+static void a_commit_cut_at_the_end_of_a_line_is_not_read_as_a_whole_one(void **state)
+{
+    (void)state;
+    struct err err;
+    int64_t version = -1;
+    SCENE(s);
+    AUTO_BUF struct buf body = {0};
+    struct str key = STR("_delta_log/00000000000000000001.json");
+    static const struct delta_options options = {.spool = "/tmp"};
+    OK(test_append(s.table, "x", 1, &version, &err));
+    OK(store_get(s.beside, key, &body, &err));
+    size_t cuts = 0;
+    for (size_t len = 1; len < body.len; len++) {
+        if (body.ptr[len - 1] != '\n' && body.ptr[len] != '\n') {
+            continue;
+        }
+        struct delta_table *table = NULL;
+        bool is_whole = len == body.len - 1; /* but for its last line break */
+        OK(store_put(s.beside, key, str_n(body.ptr, len), &err));
+        int rc = delta_open(store_memory_open(s.name), &options, &table, &err);
+        assert_int_equal(rc, is_whole ? 0 : ERR_CORRUPT);
+        assert_true(is_whole || strstr(err.msg, "of its 3 actions") != NULL);
+        delta_close(table);
+        cuts++;
+    }
+    assert_int_equal(cuts, 5);
 }
 
 static void a_refusal_is_an_error_and_nothing_was_written(void **state)
@@ -539,6 +570,7 @@ int main(void)
         cmocka_unit_test(an_answer_that_got_lost_is_found_out_by_reading_back),
         cmocka_unit_test(a_put_that_never_arrived_is_sent_again_at_the_same_version),
         cmocka_unit_test(half_a_commit_is_a_broken_store),
+        cmocka_unit_test(a_commit_cut_at_the_end_of_a_line_is_not_read_as_a_whole_one),
         cmocka_unit_test(a_refusal_is_an_error_and_nothing_was_written),
         cmocka_unit_test(a_refusal_after_a_lost_put_says_that_the_outcome_is_unknown),
         cmocka_unit_test(foreign_appends_are_passed),

@@ -12,7 +12,9 @@
  *
  *  (1) A commit is read and checked whole before anything of it counts.
  *  (2) An empty N.json, a line that is not JSON, an action without what it must
- *      have: ERR_CORRUPT with file and line; never skipped.
+ *      have: ERR_CORRUPT with file and line; never skipped.  So is a commit that
+ *      ends before all the actions that its commitInfo announces, as ours do: cut
+ *      at the end of a line it would pass for whole, positions without rows.
  *  (3) A multi-part checkpoint counts only when all its parts are listed.
  *  (4) Other files (.crc, compactions, probes, temporary files) are ignored.
  *
@@ -270,6 +272,7 @@ struct log_parser {
     struct arena scratch; /* of the line at hand */
     delta_log_file_fn on_file;
     void *user;
+    int64_t announced; /* actions; 0 = nothing is */
 };
 
 static int parse_line(struct log_parser *parser, struct str line, struct err *err)
@@ -285,6 +288,9 @@ static int parse_line(struct log_parser *parser, struct str line, struct err *er
         /* Few: once more, into memory that stays. */
         TRY(delta_action_parse(&commit->arena, line, &action, err));
         *vec_push(&commit->actions) = action;
+        if (action.kind == DELTA_ACTION_COMMIT_INFO) {
+            (void)json_get_i64(json_find(action.info.tree, DELTA_LOG_ACTIONS), &parser->announced);
+        }
         return 0;
     }
     commit->add_count += action.kind == DELTA_ACTION_ADD;
@@ -319,6 +325,13 @@ int delta_log_parse(struct str key, struct str body, struct delta_log_commit *co
     }
     if (rc >= 0 && line_count == 0) {
         return err_set(err, ERR_CORRUPT, "\"%.*s\" line 1: the file is empty", STR_FMT(key));
+    }
+    if (rc >= 0 && (int64_t)line_count < parser.announced) {
+        return err_set(err, ERR_CORRUPT,
+                       "\"%.*s\" ends after %zu of its %" PRId64 " actions: the store does not "
+                       "write whole objects; if it is the newest, remove that file before anything "
+                       "else",
+                       STR_FMT(key), line_count, parser.announced);
     }
     return rc;
 }

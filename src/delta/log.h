@@ -7,10 +7,13 @@
 /*
  * log - the files of _delta_log: names, listing, whole commits
  */
-#define DELTA_LOG_DIR       "_delta_log/"
-#define DELTA_LOG_HINT      "_delta_log/_last_checkpoint"
-#define DELTA_LOG_SIDECARS  "_delta_log/_sidecars/"
-#define DELTA_LOG_BODY_MAX  ((size_t)1 << 30)
+#define DELTA_LOG_DIR      "_delta_log/"
+#define DELTA_LOG_HINT     "_delta_log/_last_checkpoint"
+#define DELTA_LOG_SIDECARS "_delta_log/_sidecars/"
+#define DELTA_LOG_BODY_MAX ((size_t)1 << 30)
+#define DELTA_LOG_ACTIONS                                                                          \
+    "sluiceActions"            /* member of commitInfo: actions of the commit, all in              \
+                                */
 #define DELTA_LOG_KEY_BYTES 48 /* "_delta_log/<20 digits>.json" and its NUL fit */
 
 enum delta_log_kind {

@@ -176,6 +176,14 @@ static int keep_schemas(struct query *q, struct err *err)
     return 0;
 }
 
+/* A start may wait for its broker for hours, in the middle of a call. */
+static void on_source_status(void *user, const struct source_status *status)
+{
+    if (status->state == SOURCE_DOWN) {
+        query_set_state(user, JOB_WAITING, status->reason);
+    }
+}
+
 static int open_sources(struct query *q, struct err *err)
 {
     struct query_parts *p = &q->parts;
@@ -189,6 +197,7 @@ static int open_sources(struct query *q, struct err *err)
         p->sources[i]->wants_headers = p->query->inputs.items[i].wants_headers ||
                                        stream->on_bad_record == PLAN_BAD_DEAD_LETTER;
         query_set_state(q, JOB_WAITING, "connecting to the source");
+        source_watch(p->sources[i], on_source_status, q);
         TRY(source_discover(p->sources[i], err));
     }
     return 0;

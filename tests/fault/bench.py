@@ -5,6 +5,7 @@ book, a table under attack, and the comparison at the end.
 
 import contextlib
 import itertools
+import json
 import pathlib
 import random
 import sys
@@ -177,7 +178,8 @@ class Stranger:
 
 
 class Target:
-    """A topic and a table, and the query between them."""
+    """A topic and a table, and the query between them.  As a context: at its end nothing that it
+    started runs any more, and the proxy has no rules."""
 
     def __init__(self, servers: Servers, store: str, partitions: int = 3):
         self.servers = servers
@@ -194,6 +196,29 @@ class Target:
             self.table = Table(self.folder / "lake")
             self.env = {}
         self.runs: list[Sluice] = []
+        self.feeders: list[Feeder] = []
+
+    def __enter__(self) -> "Target":
+        return self
+
+    def __exit__(self, *_) -> None:
+        if self.s3:
+            self.servers.proxy.rules = []
+        self.close()
+
+    # --- records ----------------------------------------------------------
+
+    def feed(self, seed: int) -> Feeder:
+        """A producer that goes on until `settle` or the target's end."""
+        self.feeders.append(Feeder(self.servers.kafka, self.topic, seed))
+        return self.feeders[-1]
+
+    def produce(self, count: int, first: int = 0) -> list[Record]:
+        return self.servers.kafka.produce(
+            self.topic, [json.dumps({"id": first + i, "pad": "p"}) for i in range(count)],
+            keys=[str(first + i) for i in range(count)])
+
+    # --- the query --------------------------------------------------------
 
     def pipeline(self, query: str = "q", trigger: str = "0 seconds", stream: str = "") -> str:
         return PIPELINE.format(broker=self.servers.kafka.bootstrap, topic=self.topic, query=query,
@@ -218,8 +243,22 @@ class Target:
         assert code == 0, f"the drain ended with {code}:\n{run.process.tail()}"
 
     def close(self) -> None:
+        for feeder in self.feeders:
+            feeder.ending.set()
         for run in self.runs:
             run.kill()
+
+    # --- the outcome ------------------------------------------------------
+
+    def check(self, ledger: Ledger) -> None:
+        difference = self.compare(ledger)
+        assert not difference, str(difference)
+
+    def settle(self, feeder: Feeder) -> None:
+        """The feeder stops, the rest is read: everything is there once."""
+        ledger = feeder.stop()
+        self.drain()
+        self.check(ledger)
 
     def compare(self, ledger: Ledger, stranger: Stranger | None = None) -> Difference:
         found = self.table.read()

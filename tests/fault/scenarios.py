@@ -5,15 +5,14 @@ A scenario takes the servers and raises AssertionError.  kill.py runs them all;
 tests/integration/test_exactly_once.py runs each as a test.
 """
 
-import json
+import contextlib
 import signal
 
 import deltalake
 
 import proxy
-from bench import (EXIT_CORRUPT, EXIT_DATA, EXIT_FENCED, EXIT_IDENTITY, Feeder, Servers, Target,
+from bench import (EXIT_CORRUPT, EXIT_DATA, EXIT_FENCED, EXIT_IDENTITY, Servers, Target,
                    wait_for)
-from sluicetest.kafka import Record
 from sluicetest.ledger import Ledger
 
 ALL: dict = {}
@@ -24,19 +23,8 @@ def scenario(function):
     return function
 
 
-def _produce(target: Target, count: int, first: int = 0) -> list[Record]:
-    return target.servers.kafka.produce(
-        target.topic, [json.dumps({"id": first + i, "pad": "p"}) for i in range(count)],
-        keys=[str(first + i) for i in range(count)])
-
-
 def _ledger(records=()) -> Ledger:
     return Ledger(records, "id", lambda r: int(r.key))
-
-
-def _check(target: Target, ledger: Ledger) -> None:
-    difference = target.compare(ledger)
-    assert not difference, str(difference)
 
 
 def _expect_exit(run, code: int, text: str = "") -> None:
@@ -45,12 +33,14 @@ def _expect_exit(run, code: int, text: str = "") -> None:
     assert text in run.stderr, f"{text!r} is not in:\n{run.process.tail(20)}"
 
 
-def _some_table(servers: Servers, store: str, count: int = 500) -> tuple[Target, Ledger]:
-    target = Target(servers, store)
-    ledger = _ledger(_produce(target, count))
-    target.drain()
-    _check(target, ledger)
-    return target, ledger
+@contextlib.contextmanager
+def _some_table(servers: Servers, store: str, count: int = 500):
+    """A target whose first `count` records are in the table, and their ledger."""
+    with Target(servers, store) as target:
+        ledger = _ledger(target.produce(count))
+        target.drain()
+        target.check(ledger)
+        yield target, ledger
 
 
 # --- the store ----------------------------------------------------------------
@@ -58,23 +48,16 @@ def _some_table(servers: Servers, store: str, count: int = 500) -> tuple[Target,
 
 def _with_rule(servers: Servers, rule, check_done: bool = True) -> None:
     """A query under load meets the rule, goes on, and has every record once."""
-    target = Target(servers, "minio")
-    servers.proxy.rules = [rule]
-    feeder = Feeder(servers.kafka, target.topic, 1)
-    try:
+    with Target(servers, "minio") as target:
+        servers.proxy.rules = [rule]
+        feeder = target.feed(1)
         run = target.run()
         if check_done:
             run.process.wait_until(lambda: rule.done, "the fault has come")
         version = target.table.version()
         run.wait_version(target.table, version + 5)
         assert run.stop() == 0, run.process.tail(20)
-        ledger = feeder.stop()
-        target.drain()
-        _check(target, ledger)
-    finally:
-        servers.proxy.rules = []
-        feeder.ending.set()
-        target.close()
+        target.settle(feeder)
 
 
 @scenario
@@ -123,27 +106,22 @@ def rival_holds_the_key_of_the_next_version(servers: Servers) -> None:
 
 @scenario
 def store_keeps_half_of_a_commit(servers: Servers) -> None:
-    target, _ = _some_table(servers, "minio")
-    version = target.table.version()
-    rule = proxy.Once(lambda r: r.is_commit, proxy.truncate, 2)  # the one after the start commit
-    servers.proxy.rules = [rule]
-    try:
-        _produce(target, 100, 500)
+    with _some_table(servers, "minio") as (target, _):
+        version = target.table.version()
+        rule = proxy.Once(lambda r: r.is_commit, proxy.truncate, 2)  # behind the start commit
+        servers.proxy.rules = [rule]
+        target.produce(100, 500)
         _expect_exit(target.run(), EXIT_CORRUPT)
         _expect_exit(target.run(), EXIT_CORRUPT)  # nobody goes on behind it
         assert target.table.version() == version + 2
-    finally:
-        servers.proxy.rules = []
-        target.close()
 
 
 # --- who else is there ----------------------------------------------------------
 
 
 def _sleeper_is_fenced(servers: Servers, store: str, point: str) -> None:
-    target = Target(servers, store)
-    feeder = Feeder(servers.kafka, target.topic, 2)
-    try:
+    with Target(servers, store) as target:
+        feeder = target.feed(2)
         old = target.run(failpoint=f"{point}:3:pause")
         old.process.wait_until(lambda: _is_stopped(old.process.pid), f"stopped at {point}")
         before = target.table.version()
@@ -153,12 +131,7 @@ def _sleeper_is_fenced(servers: Servers, store: str, point: str) -> None:
         _expect_exit(old, EXIT_FENCED)
         new.wait_version(target.table, target.table.version() + 2)
         assert new.stop() == 0, new.process.tail(20)
-        ledger = feeder.stop()
-        target.drain()
-        _check(target, ledger)
-    finally:
-        feeder.ending.set()
-        target.close()
+        target.settle(feeder)
 
 
 def _is_stopped(pid: int) -> bool:
@@ -178,9 +151,8 @@ def sleeper_after_its_upload_is_fenced_on_s3(servers: Servers) -> None:
 
 @scenario
 def newest_of_three_instances_wins(servers: Servers) -> None:
-    target = Target(servers, "minio")
-    feeder = Feeder(servers.kafka, target.topic, 3)
-    try:
+    with Target(servers, "minio") as target:
+        feeder = target.feed(3)
         runs = []
         for _ in range(3):
             run = target.run()
@@ -189,12 +161,7 @@ def newest_of_three_instances_wins(servers: Servers) -> None:
         for run in runs[:2]:
             _expect_exit(run, EXIT_FENCED)
         assert runs[2].stop() == 0, runs[2].process.tail(20)
-        ledger = feeder.stop()
-        target.drain()
-        _check(target, ledger)
-    finally:
-        feeder.ending.set()
-        target.close()
+        target.settle(feeder)
 
 
 # --- identity ---------------------------------------------------------------------
@@ -202,59 +169,47 @@ def newest_of_three_instances_wins(servers: Servers) -> None:
 
 @scenario
 def recreated_topic_stops_a_running_query(servers: Servers) -> None:
-    target = Target(servers, "local")
-    ledger = _ledger(_produce(target, 300))
-    try:
+    with Target(servers, "local") as target:
+        ledger = _ledger(target.produce(300))
         run = target.run()
         run.wait_rows(target.table, 300)
         servers.kafka.recreate_topic(target.topic, 3)
-        _produce(target, 1000, 300)
+        target.produce(1000, 300)
         _expect_exit(run, EXIT_IDENTITY)
         _expect_exit(target.run("--available-now"), EXIT_IDENTITY)
-        _check(target, ledger)  # nothing of the new topic
-    finally:
-        target.close()
+        target.check(ledger)  # nothing of the new topic
 
 
 @scenario
 def recreated_topic_stops_the_next_start(servers: Servers) -> None:
-    target, ledger = _some_table(servers, "local")
-    try:
+    with _some_table(servers, "local") as (target, ledger):
         servers.kafka.recreate_topic(target.topic, 3)
-        _produce(target, 2000, 500)
+        target.produce(2000, 500)
         _expect_exit(target.run("--available-now"), EXIT_IDENTITY, "recreated")
-        _check(target, ledger)
-    finally:
-        target.close()
+        target.check(ledger)
 
 
 @scenario
 def eaten_offsets_stop_the_query_unless_allowed(servers: Servers) -> None:
-    target, ledger = _some_table(servers, "local", 300)
-    try:
-        later = _produce(target, 300, 300)
+    with _some_table(servers, "local", 300) as (target, ledger):
+        later = target.produce(300, 300)
         ends = {p: high for p, (_, high) in servers.kafka.watermarks(target.topic).items()}
         servers.kafka.delete_records(target.topic, ends)
-        kept = _produce(target, 300, 600)
+        kept = target.produce(300, 600)
         _expect_exit(target.run("--available-now"), EXIT_DATA)
-        _check(target, ledger)
+        target.check(ledger)
         target.drain(target.pipeline(stream="failOnDataLoss = 'false',"))
         ledger.add(kept)
         difference = target.compare(ledger)
         assert not difference, f"{difference} ({len(later)} were eaten)"
-    finally:
-        target.close()
 
 
 @scenario
 def renamed_query_stops(servers: Servers) -> None:
-    target, ledger = _some_table(servers, "local")
-    try:
+    with _some_table(servers, "local") as (target, ledger):
         _expect_exit(target.run("--available-now", pipeline=target.pipeline(query="renamed")),
                      EXIT_IDENTITY, "sluice offsets adopt")
-        _check(target, ledger)
-    finally:
-        target.close()
+        target.check(ledger)
 
 
 def _restore(target: Target, version: int) -> None:
@@ -265,33 +220,27 @@ def _restore(target: Target, version: int) -> None:
 
 @scenario
 def restored_table_stops_the_next_start(servers: Servers) -> None:
-    target, _ = _some_table(servers, "minio")
-    try:
-        _produce(target, 100, 500)
+    with _some_table(servers, "minio") as (target, _):
+        target.produce(100, 500)
         target.drain()
         _restore(target, 2)
         version = target.table.version()
         _expect_exit(target.run("--available-now"), EXIT_IDENTITY, "RESTORE")
         assert target.table.version() == version
-    finally:
-        target.close()
 
 
 @scenario
 def restored_table_stops_a_running_query(servers: Servers) -> None:
-    target, _ = _some_table(servers, "local")
-    try:
+    with _some_table(servers, "local") as (target, _):
         run = target.run()
-        _produce(target, 100, 500)
+        target.produce(100, 500)
         run.wait_rows(target.table, 600)
         _restore(target, 2)
         version = target.table.version()
-        _produce(target, 100, 600)
+        target.produce(100, 600)
         _expect_exit(run, EXIT_IDENTITY, "RESTORE")
         _expect_exit(target.run("--available-now"), EXIT_IDENTITY, "RESTORE")
         assert target.table.version() == version
-    finally:
-        target.close()
 
 
 # --- the way on ---------------------------------------------------------------------
@@ -299,86 +248,67 @@ def restored_table_stops_a_running_query(servers: Servers) -> None:
 
 @scenario
 def restored_table_goes_on_after_adopt(servers: Servers) -> None:
-    target, ledger = _some_table(servers, "local")
-    try:
+    with _some_table(servers, "local") as (target, ledger):
         version = target.table.version()
-        _produce(target, 100, 500)  # these are restored away for good
+        target.produce(100, 500)  # these are restored away for good
         target.drain()
         _restore(target, version)
         _expect_exit(target.run("--available-now"), EXIT_IDENTITY, "RESTORE")
         target.command("offsets", "adopt", "--from", "q", "--yes")
         for first in (600, 700):  # the RESTORE is history now, for every later start
-            ledger.add(_produce(target, 100, first))
+            ledger.add(target.produce(100, first))
             target.drain()
-        _check(target, ledger)
-    finally:
-        target.close()
+        target.check(ledger)
 
 
 @scenario
 def renamed_query_goes_on_after_adopt(servers: Servers) -> None:
-    target, ledger = _some_table(servers, "minio")
-    try:
+    with _some_table(servers, "minio") as (target, ledger):
         renamed = target.pipeline(query="renamed")
         target.command("offsets", "adopt", "--from", "q", "--yes", pipeline=renamed)
-        ledger.add(_produce(target, 200, 500))
+        ledger.add(target.produce(200, 500))
         target.drain(renamed)
-        _check(target, ledger)
-    finally:
-        target.close()
+        target.check(ledger)
 
 
 @scenario
 def recreated_topic_goes_on_after_reset(servers: Servers) -> None:
-    target, _ = _some_table(servers, "local")
-    try:
+    with _some_table(servers, "local") as (target, _):
         servers.kafka.recreate_topic(target.topic, 3)
-        later = _produce(target, 700, 500)
+        later = target.produce(700, 500)
         _expect_exit(target.run("--available-now"), EXIT_IDENTITY, "recreated")
         target.command("offsets", "reset", "--yes")
         target.drain()
         rows = sorted(r["id"] for r in target.table.rows())
         assert rows == list(range(1200)), f"{len(rows)} rows of {500 + len(later)}"
-    finally:
-        target.close()
 
 
 @scenario
 def changing_offsets_fences_a_running_query(servers: Servers) -> None:
-    target, ledger = _some_table(servers, "local")
-    try:
+    with _some_table(servers, "local") as (target, ledger):
         run = target.run()
-        ledger.add(_produce(target, 100, 500))
+        ledger.add(target.produce(100, 500))
         run.wait_rows(target.table, 600)
         target.command("offsets", "adopt", "--from", "q", "--yes")
-        ledger.add(_produce(target, 100, 600))
+        ledger.add(target.produce(100, 600))
         _expect_exit(run, EXIT_FENCED)
         target.drain()
-        _check(target, ledger)
-    finally:
-        target.close()
+        target.check(ledger)
 
 
 # --- checkpoints --------------------------------------------------------------------
 
 
 def _killed_around_checkpoint(servers: Servers, store: str, kill) -> None:
-    target = Target(servers, store)
-    feeder = Feeder(servers.kafka, target.topic, 4)
-    try:
+    with Target(servers, store) as target:
+        feeder = target.feed(4)
         for _ in range(3):
             kill(target)
         run = target.run()
         assert wait_for("a checkpoint", lambda: any("checkpoint.parquet" in f
                                                     for f in target.table.files("_delta_log/")))
         run.kill()
-        ledger = feeder.stop()
-        target.drain()
-        _check(target, ledger)
-    finally:
-        servers.proxy.rules = []
-        feeder.ending.set()
-        target.close()
+        target.settle(feeder)
 
 
 @scenario

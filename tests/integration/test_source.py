@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Kafka as a source: which records a query reads, and what stops it."""
 
+import contextlib
 import json
 import pathlib
 import time
@@ -9,6 +10,7 @@ import pytest
 from sluicetest.kafka import COMPACTION_BROKER, COMPACTION_TOPIC
 from sluicetest.ledger import Ledger
 from sluicetest.process import free_port, wait_until
+from sluicetest.sluice import Terminal
 
 
 #: a broker that was killed may register again when its old session is over, by default 9 s
@@ -328,11 +330,42 @@ def test_a_broker_that_is_killed_is_waited_for(own_kafka, table, sluice):
     broker.process.kill()
     run = sluice(pipeline(broker, place, subscribe=name))
     run.wait_log('"event":"source down"')
+    assert "waiting for the broker" in next(line["reason"] for line in run.log_lines()
+                                            if line["event"] == "source down")
     broker.start()
+    run.wait_log('"event":"source back"')
     book.add(broker.produce(name, values(1000, 500)))
     run.wait_rows(place, 1500)
     assert run.stop() == 0
     book.check(place.read())
+
+
+def test_a_terminal_shows_what_is_waited_for(own_kafka, table, tmp_path):
+    broker, place = own_kafka(properties=SOON_BACK), table()
+    name = broker.create_topic("live")
+    file = tmp_path / "live.sql"
+    file.write_text(pipeline(broker, place, subscribe=name))
+    broker.stop()
+    with contextlib.closing(Terminal("run", file, env={"TMPDIR": str(tmp_path)})) as run:
+        # The broker is down at the start …
+        at = run.wait_shown("t  waiting (waiting for the broker: ")
+        broker.start()
+        broker.produce(name, values(0, 10))
+        at = run.wait_shown("t  running  ", at)
+        at = run.wait_shown("10 rows", at)
+        # … goes away while running, for longer than a request may take …
+        broker.stop()
+        at = run.wait_shown("t  waiting (waiting for the broker: ", at)
+        time.sleep(5)
+        assert "t  running" not in run.shown[at:]
+        # … and is back.
+        broker.start()
+        at = run.wait_shown("t  running  ", at)
+        broker.produce(name, values(10, 10))
+        run.wait_shown("20 rows", at)
+        run.type(b"\x03")
+        assert run.wait_exit().exit_code == 0
+    assert place.count() == 20
 
 
 def test_a_kafka_setting_that_would_break_exactly_once_is_refused(table, sluice):

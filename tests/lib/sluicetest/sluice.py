@@ -5,21 +5,21 @@
 to its end.  SLUICE_BIN names the binary, else it is build/sluice.
 """
 
+import contextlib
 import dataclasses
 import fcntl
 import json
 import os
 import pathlib
 import pty
-import select
 import subprocess
 import sys
 import termios
-import time
+import threading
 
 from . import deps
 from .delta import Table
-from .process import PATIENCE_S, Process
+from .process import PATIENCE_S, Process, wait_until
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,39 +38,69 @@ def command(*args, env: dict | None = None, stdin: str = "", folder: pathlib.Pat
     return Result(done.returncode, done.stdout, done.stderr)
 
 
+class Terminal:
+    """`sluice ARGS…` with a terminal as standard input and standard error."""
+
+    def __init__(self, *args, env: dict | None = None):
+        self._terminal, child = pty.openpty()
+
+        def take_over() -> None:  # its own session, so that ^C reaches it
+            os.setsid()
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+        self._process = subprocess.Popen([*_binary(), *map(str, args)], stdin=child, stderr=child,
+                                         stdout=subprocess.PIPE, preexec_fn=take_over,
+                                         env={**os.environ, **(env or {})})
+        os.close(child)
+        self._shown = b""
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        with contextlib.suppress(OSError):  # nobody holds the other end any more
+            while read := os.read(self._terminal, 4096):
+                self._shown += read
+
+    @property
+    def shown(self) -> str:
+        """All that was written to the terminal so far."""
+        return self._shown.decode(errors="replace")
+
+    def wait_shown(self, text: str, after: int = 0) -> int:
+        """Until the terminal shows `text`; where it ends, for the next wait."""
+        wait_until(lambda: text in self.shown[after:], f"{text!r} on the terminal",
+                   alive=self._alive)
+        return self.shown.index(text, after) + len(text)
+
+    def _alive(self) -> None:
+        if self._process.poll() is not None:
+            raise RuntimeError(f"exit {self._process.returncode}: {self.shown}")
+
+    def type(self, keys: bytes) -> None:
+        """0x04 is the end of input, 0x03 an interrupt."""
+        os.write(self._terminal, keys)
+
+    def wait_exit(self) -> Result:
+        out, _ = self._process.communicate(timeout=PATIENCE_S)
+        self._reader.join(PATIENCE_S)
+        return Result(self._process.returncode, out.decode(), self.shown)
+
+    def close(self) -> None:
+        """Kill it, if it still runs."""
+        self._process.kill()
+        self._process.wait()
+        self._process.stdout.close()
+        self._reader.join(PATIENCE_S)
+        os.close(self._terminal)
+
+
 def ask(*args, answer: bytes, env: dict | None = None) -> Result:
-    """Run `sluice ARGS…` as on a terminal and type `answer` when it asks; stderr is what the
-    terminal shows.  b"\\x04" is the end of input, b"\\x03" an interrupt."""
-    terminal, child = pty.openpty()
-
-    def take_over() -> None:  # its own session, so that ^C reaches it
-        os.setsid()
-        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-
-    process = subprocess.Popen([*_binary(), *map(str, args)], stdin=child, stderr=child,
-                               stdout=subprocess.PIPE, env={**os.environ, **(env or {})},
-                               preexec_fn=take_over)
-    os.close(child)
-    shown = b""
-    deadline = time.monotonic() + PATIENCE_S
-    answered = False
-    while True:
-        ready, _, _ = select.select([terminal], [], [], max(0, deadline - time.monotonic()))
-        try:
-            read = os.read(terminal, 4096) if ready else b""
-        except OSError:  # nobody holds the other end any more
-            read = b""
-        if not read:
-            break
-        shown += read
-        if not answered and b"[y/N] " in shown:
-            answered = True
-            os.write(terminal, answer)
-    if time.monotonic() >= deadline:
-        process.kill()
-    out = process.stdout.read()
-    os.close(terminal)
-    return Result(process.wait(), out.decode(), shown.decode())
+    """Run `sluice ARGS…` on a terminal and type `answer` when it asks; stderr is what the
+    terminal shows."""
+    with contextlib.closing(Terminal(*args, env=env)) as terminal:
+        terminal.wait_shown("[y/N] ")
+        terminal.type(answer)
+        return terminal.wait_exit()
 
 
 class Sluice:
