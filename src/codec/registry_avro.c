@@ -242,7 +242,7 @@ static int copy_named(struct inliner *in, const struct json *node, struct str fu
             copy->count--;
             continue;
         }
-        if (str_eq_c(member->name, "name")) {
+        if (str_eq_c(member->name, "name") && member->kind == JSON_STRING) {
             member->text = full;
         }
         link = &member->next;

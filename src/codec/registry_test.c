@@ -89,6 +89,35 @@ static void what_may_pass_is_tried_again(void **state)
     assert_int_equal(http_fake_count(f->fake, "*"), 7);
 }
 
+struct reopener {
+    struct http_fake_options options;
+    struct http_fake *fake;
+};
+
+static void open_after_a_while(void *user)
+{
+    struct reopener *r = user;
+    clock_sleep_us(SECOND_US / 5);
+    r->fake = http_fake_open(&r->options);
+    http_fake_add(r->fake, (struct http_fake_rule){.match = "GET /schemas/ids/7",
+                                                   .body = "{\"schema\":\"\\\"int\\\"\"}"});
+}
+
+static void a_call_outlasts_a_restart_of_the_registry(void **state)
+{
+    struct fixture *f = *state;
+    AUTO_FREE char *url = mem_strdup(http_fake_url(f->fake));
+    open_client(
+        f, (struct codec_registry_options){.urls = str_of(url), .timeout_us = 3600 * SECOND_US});
+    struct reopener reopener = {.options = {.port = http_fake_port(f->fake)}};
+    http_fake_close(TAKE(f->fake));
+    struct thread thread = {0};
+    thread_start(&thread, "reopener", open_after_a_while, &reopener);
+    assert_found(f, fetch(f, 7));
+    thread_join(&thread);
+    f->fake = reopener.fake;
+}
+
 static void a_registry_that_stays_down_is_an_error_that_may_pass(void **state)
 {
     struct fixture *f = *state;
@@ -610,6 +639,7 @@ int main(void)
         CASE(an_unknown_id_may_become_known),
         CASE(a_bare_404_is_a_failure_not_an_unknown_id),
         CASE(what_may_pass_is_tried_again),
+        CASE(a_call_outlasts_a_restart_of_the_registry),
         CASE(a_registry_that_stays_down_is_an_error_that_may_pass),
         CASE(a_refusal_ends_the_call_and_tells_no_secret),
         CASE(the_next_url_is_asked_when_one_fails),
