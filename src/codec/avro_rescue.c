@@ -310,7 +310,9 @@ static const char *walk_map(struct codec_avro *a, const struct avro_op *op, cons
             }
         }
     }
-    forget_duplicates(r, members.items, members.count);
+    if (members.count > 1) {
+        forget_duplicates(r, members.items, members.count);
+    }
     vec_done(&members);
     return p;
 }
