@@ -227,7 +227,6 @@ static void fields_that_could_not_be_columns_are_not_noticed(void **state)
                          "{\"name\":\"s\",\"type\":[\"null\",\"R\"]},"
                          "{\"name\":\"t\",\"type\":[\"null\",\"R\"]}]}",
                          NULL, 1));
-    AUTO_ARENA struct arena arena = {0};
     struct type_field fields[] = {test_field("a", type_simple(TYPE_INTEGER))};
     assert_true(notices(fields, 1,
                         "{\"type\":\"record\",\"name\":\"R\",\"fields\":[{\"name\":\"a\","

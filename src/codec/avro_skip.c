@@ -94,8 +94,8 @@ static const char *skip_list(const struct skipper *s, const struct avro_schema *
     const struct avro_schema *held = schema->branches[0];
     bool is_map = schema->kind == AVRO_MAP;
     for (;;) {
-        uint64_t count;
-        int64_t bytes;
+        uint64_t count = 0;
+        int64_t bytes = -1;
         p = codec_avro_skip_head(s->a, s->op, schema, p, &count, &bytes);
         if (p == NULL || count == 0) {
             return p;
@@ -164,7 +164,7 @@ static const char *skip_index(const struct skipper *s, const char *p, size_t cou
 static const char *skip_value(const struct skipper *s, const struct avro_schema *schema,
                               const char *p, uint32_t depth)
 {
-    int64_t number;
+    int64_t number = 0;
     const char *behind;
     switch (schema->kind) {
     case AVRO_NULL:
