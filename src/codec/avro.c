@@ -248,7 +248,7 @@ AVRO_HOT const char *decode_fields(struct codec_avro *a, struct avro_op *op, con
         } else {
             struct column *col = wanted != NULL ? wanted[step->column] : &children[step->column];
             p = LIKELY(col != NULL) ? decode_value(a, step->op, p, col, row)
-                                    : codec_avro_skip(a, op, step->writer, p, AVRO_VALUES);
+                                    : codec_avro_skip_unwanted(a, step->op, p);
         }
         if (UNLIKELY(p == NULL)) {
             return NULL;
