@@ -209,11 +209,28 @@ static void decode_preset(struct codec_avro *a, const struct avro_missing *missi
     a->rescue = rescue;
 }
 
-/* Fields that only the writer has are checked too when they may have to be rescued. */
-static const char *skip_unknown(struct codec_avro *a, const struct avro_op *op,
-                                const struct avro_schema *writer, const char *p)
+/* Over a field that only the writer has; checked as others are when it may have to be rescued. */
+AVRO_HOT const char *skip_unknown(struct codec_avro *a, const struct avro_op *op,
+                                  const struct avro_schema *writer, const char *p)
 {
-    return codec_avro_skip(a, op, writer, p, a->rescue != NULL ? AVRO_VALUES : AVRO_LENGTHS);
+    if (UNLIKELY(a->rescue != NULL)) {
+        return codec_avro_skip(a, op, writer, p, AVRO_VALUES);
+    }
+    if (writer->bytes_always >= 0 && writer->bytes_always <= a->end - p) {
+        return p + writer->bytes_always;
+    }
+    int64_t number = 0;
+    const char *behind = NULL;
+    if (writer->kind == AVRO_LONG) {
+        behind = avro_read_long(p, a->end, &number);
+        number = 0;
+    } else if (writer->kind == AVRO_STRING || writer->kind == AVRO_BYTES) {
+        behind = avro_read_small(p, a->end, &number);
+    }
+    if (LIKELY(behind != NULL && (uint64_t)number <= (uint64_t)(a->end - behind))) {
+        return behind + number;
+    }
+    return codec_avro_skip(a, op, writer, p, AVRO_LENGTHS);
 }
 
 /*
@@ -231,7 +248,7 @@ AVRO_HOT const char *decode_fields(struct codec_avro *a, struct avro_op *op, con
         } else {
             struct column *col = wanted != NULL ? wanted[step->column] : &children[step->column];
             p = LIKELY(col != NULL) ? decode_value(a, step->op, p, col, row)
-                                    : codec_avro_skip(a, op, step->writer, p, AVRO_VALUES);
+                                    : codec_avro_skip_unwanted(a, step->op, p);
         }
         if (UNLIKELY(p == NULL)) {
             return NULL;
@@ -563,8 +580,8 @@ int codec_avro_describe(const struct codec_options *options, struct arena *arena
                         const struct type **ret_row_type, struct err *err)
 {
     AUTO_ARENA struct arena schemas = {0};
-    const struct avro_schema *writer;
-    const struct avro_schema *reader;
+    const struct avro_schema *writer = NULL;
+    const struct avro_schema *reader = NULL;
     TRY(parse_schemas(options, &schemas, &writer, &reader, err));
     return codec_avro_type_describe(reader, options->recursive_depth, arena, ret_row_type, err);
 }

@@ -385,6 +385,7 @@ static int plan_members(struct planner *p, const struct task *t, struct avro_op 
                         struct err *err)
 {
     struct arena *memory = &p->a->memory;
+    assert(t->parent != NULL); /* a row is shown as members of a column "value" */
     op->code = AVRO_OP_MEMBERS;
     op->depth = t->parent->depth;
     op->has_index = t->writer->kind == AVRO_UNION;
@@ -512,6 +513,7 @@ static int plan_value(struct planner *p, const struct task *t, struct avro_op **
 {
     struct avro_op *op = NULL;
     TRY(new_op(p, t, &op, err));
+    assert(op != NULL);
     *ret_op = op;
     if (is_shown_as_members(t->reader, t->type)) {
         return plan_members(p, t, op, err);

@@ -222,9 +222,9 @@ static const char *rescue_value(struct codec_avro *a, const struct avro_schema *
 static const char *walk(struct codec_avro *a, const struct avro_op *op, const char *p,
                         const struct codec_rescue_path *path, struct column *const *wanted);
 
-static const char *skip(struct codec_avro *a, const struct avro_schema *s, const char *p)
+static const char *skip(struct codec_avro *a, const struct avro_op *op, const char *p)
 {
-    p = codec_avro_skip(a, a->root, s, p, AVRO_VALUES);
+    p = codec_avro_skip_unwanted(a, op, p);
     assert(p != NULL);
     return p;
 }
@@ -238,7 +238,7 @@ static const char *walk_record(struct codec_avro *a, const struct avro_op *op, c
             struct codec_rescue_path path = rescue_path_name(parent, step->name);
             p = rescue_value(a, step->writer, p, &path, "unknown");
         } else if (wanted != NULL && wanted[step->column] == NULL) {
-            p = skip(a, step->writer, p);
+            p = skip(a, step->op, p);
         } else {
             struct codec_rescue_path path = rescue_path_name(parent, step->op->name);
             p = walk(a, step->op, p, &path, NULL);
@@ -310,7 +310,9 @@ static const char *walk_map(struct codec_avro *a, const struct avro_op *op, cons
             }
         }
     }
-    forget_duplicates(r, members.items, members.count);
+    if (members.count > 1) {
+        forget_duplicates(r, members.items, members.count);
+    }
     vec_done(&members);
     return p;
 }
@@ -358,7 +360,7 @@ static const char *walk(struct codec_avro *a, const struct avro_op *op, const ch
     case AVRO_OP_MEMBERS:
         return walk_union(a, op, p, path, wanted);
     default:
-        return skip(a, op->writer, p);
+        return skip(a, op, p);
     }
 }
 

@@ -536,6 +536,7 @@ static int parse_union(struct parser *p, const struct json *v, struct str space,
         struct place here = {place, STR_NULL};
         const struct avro_schema *parsed = NULL;
         TRY(parse_schema(p, branch, space, &here, &parsed, err));
+        assert(parsed != NULL);
         if (parsed->kind == AVRO_UNION) {
             return fail(place, err, "a union is directly inside a union");
         }

@@ -2,8 +2,9 @@
 /*
  * avro_skip - over a value that no column takes
  *
- * Led by the writer's schema alone.  The schema may contain itself, so the recursion is bounded
- * by the depth that a message may have.
+ * What only the writer has is skipped by its schema alone, which may contain itself: the recursion
+ * is bounded by the depth that a message may have.  What a column could take is skipped along the
+ * plan, so that the verdict on a message does not hang on who wants what.
  *
  * Elements without bytes (null, empty records) cost a message nothing, and a count of them could
  * be any number: a message may have EMPTY_ELEMENTS_MAX of them.
@@ -24,6 +25,8 @@ struct skipper {
 
 static const char *skip_value(const struct skipper *s, const struct avro_schema *schema,
                               const char *p, uint32_t depth);
+static const char *skip_index(const struct skipper *s, const char *p, size_t count,
+                              const char *reason, int64_t *ret_index);
 
 static const char *jump(const struct skipper *s, const char *p, uint64_t bytes)
 {
@@ -94,8 +97,8 @@ static const char *skip_list(const struct skipper *s, const struct avro_schema *
     const struct avro_schema *held = schema->branches[0];
     bool is_map = schema->kind == AVRO_MAP;
     for (;;) {
-        uint64_t count;
-        int64_t bytes;
+        uint64_t count = 0;
+        int64_t bytes = -1;
         p = codec_avro_skip_head(s->a, s->op, schema, p, &count, &bytes);
         if (p == NULL || count == 0) {
             return p;
@@ -164,7 +167,7 @@ static const char *skip_index(const struct skipper *s, const char *p, size_t cou
 static const char *skip_value(const struct skipper *s, const struct avro_schema *schema,
                               const char *p, uint32_t depth)
 {
-    int64_t number;
+    int64_t number = 0;
     const char *behind;
     switch (schema->kind) {
     case AVRO_NULL:
@@ -206,4 +209,79 @@ const char *codec_avro_skip(struct codec_avro *a, const struct avro_op *op,
 {
     struct skipper s = {.a = a, .op = op, .care = care};
     return skip_value(&s, schema, p, op->depth);
+}
+
+/* --- along the plan ------------------------------------------------------------- */
+
+static const char *skip_elements(struct codec_avro *a, const struct avro_op *op, const char *p)
+{
+    struct skipper s = {.a = a, .op = op, .care = AVRO_VALUES};
+    for (;;) {
+        uint64_t count = 0;
+        int64_t bytes = -1;
+        p = codec_avro_skip_head(a, op, op->writer, p, &count, &bytes);
+        if (p == NULL || count == 0) {
+            return p;
+        }
+        const char *first = p;
+        for (uint64_t i = 0; i < count; i++) {
+            if (op->code == AVRO_OP_MAP) {
+                p = skip_text(&s, p, true);
+            }
+            p = p == NULL ? NULL : codec_avro_skip_unwanted(a, op->branches[0], p);
+            if (UNLIKELY(p == NULL)) {
+                return NULL;
+            }
+        }
+        if (UNLIKELY(bytes >= 0 && p - first != bytes)) {
+            return codec_avro_fault_bad(a, op, first, "length",
+                                        "a block of another size than it says");
+        }
+    }
+}
+
+static const char *skip_fields(struct codec_avro *a, const struct avro_op *op, const char *p)
+{
+    enum avro_care care = a->rescue != NULL ? AVRO_VALUES : AVRO_LENGTHS;
+    for (size_t i = 0; p != NULL && i < op->step_count; i++) {
+        const struct avro_step *step = &op->steps[i];
+        p = step->op != NULL ? codec_avro_skip_unwanted(a, step->op, p)
+                             : codec_avro_skip(a, op, step->writer, p, care);
+    }
+    return p;
+}
+
+static const char *skip_branch(struct codec_avro *a, const struct avro_op *op, const char *p)
+{
+    struct skipper s = {.a = a, .op = op, .care = AVRO_VALUES};
+    int64_t index = 0;
+    bool has_index = op->code != AVRO_OP_MEMBERS || op->has_index;
+    if (has_index) {
+        p = skip_index(&s, p, op->branch_count, "union", &index);
+    }
+    if (p == NULL || op->branches[index] != NULL) {
+        return p == NULL ? NULL : codec_avro_skip_unwanted(a, op->branches[index], p);
+    }
+    return codec_avro_skip(a, op, has_index ? op->writer->branches[index] : op->writer, p,
+                           a->rescue != NULL ? AVRO_VALUES : AVRO_LENGTHS);
+}
+
+const char *codec_avro_skip_unwanted(struct codec_avro *a, const struct avro_op *op, const char *p)
+{
+    switch (op->code) {
+    case AVRO_OP_RECORD:
+        return skip_fields(a, op, p);
+    case AVRO_OP_ARRAY:
+    case AVRO_OP_MAP:
+        return skip_elements(a, op, p);
+    case AVRO_OP_NULLABLE:
+    case AVRO_OP_UNION:
+    case AVRO_OP_MEMBERS:
+        return skip_branch(a, op, p);
+    case AVRO_OP_STRING:
+    case AVRO_OP_UNRESOLVED:
+        return codec_avro_skip(a, op, op->writer, p, AVRO_VALUES);
+    default: /* what is not text to a column need not be */
+        return codec_avro_skip(a, op, op->writer, p, AVRO_LENGTHS);
+    }
 }

@@ -17,6 +17,12 @@ const char *codec_avro_skip(struct codec_avro *a, const struct avro_op *op,
                             const struct avro_schema *schema, const char *p, enum avro_care care);
 
 /*
+ * Over a value that a column could take but nobody wants: bad for the same messages as if somebody
+ * did.
+ */
+const char *codec_avro_skip_unwanted(struct codec_avro *a, const struct avro_op *op, const char *p);
+
+/*
  * The head of an array's or map's block at p: *ret_count elements follow (0 = the list ends), in
  * *ret_bytes bytes (-1 = not told).  Checks that the message has room for them, so that whoever
  * makes room for elements cannot be made to ask for more than the message is worth.
