@@ -157,6 +157,9 @@ HOT const char *decode_scalar(struct codec_protobuf *d, const struct codec_proto
         if (UNLIKELY(behind == NULL)) {
             break;
         }
+        if (UNLIKELY(node->field->checks_utf8 && !str_is_utf8(value.bytes))) {
+            return codec_protobuf_fault_bad(d, node, NULL, p, "utf8", "a string is not UTF-8");
+        }
         codec_protobuf_scalar_put(d, node, value, p, col, row);
     }
     return LIKELY(behind != NULL) ? behind : codec_protobuf_fault_cut(d, node, NULL, p, end);

@@ -140,6 +140,7 @@ struct codec_protobuf {
     struct buf rescue_text;
     VEC(struct codec_protobuf_rescued) rescued;
     struct buf text;
+    bool text_is_bad; /* a string in it is not UTF-8 */
     VEC(struct codec_protobuf_piece) pieces;
     size_t joined_bytes;
 };

@@ -72,9 +72,19 @@ static bool is_null_value(const struct codec_protobuf_field *field)
            str_eq_c(field->enumeration->full_name, "google.protobuf.NullValue");
 }
 
-static void print_scalar(const struct codec_protobuf_field *field,
+/* A proto2 string need not be text; then nor is what it is in. */
+static void check_text(struct codec_protobuf *d, const struct codec_protobuf_field *field,
+                       struct codec_protobuf_value value)
+{
+    if (field->kind == PROTOBUF_STRING && !field->checks_utf8 && !str_is_utf8(value.bytes)) {
+        d->text_is_bad = true;
+    }
+}
+
+static void print_scalar(struct codec_protobuf *d, const struct codec_protobuf_field *field,
                          struct codec_protobuf_value value, struct buf *out)
 {
+    check_text(d, field, value);
     if (is_null_value(field)) {
         buf_add_c(out, "null");
     } else {
@@ -114,7 +124,7 @@ static bool print_list(struct codec_protobuf *d, size_t first, size_t count, str
             if (!is_unknown_enum(field, value.bits)) {
                 buf_add_c(out, comma);
                 comma = ",";
-                print_scalar(field, value, out);
+                print_scalar(d, field, value, out);
             }
         } while (is_packed && p < piece.end);
     }
@@ -143,6 +153,7 @@ static struct str entry_key(struct codec_protobuf *d, const struct codec_protobu
     const struct codec_protobuf_field *key = protobuf_map_key(entry);
     AUTO_BUF struct buf text = {0};
     struct codec_protobuf_value value = last_value(d, entry, 1, first, behind);
+    check_text(d, key, value);
     codec_protobuf_scalar_print(key, value, &text);
     if (text.ptr[0] != '"') {
         AUTO_BUF struct buf quoted = {0};
@@ -170,7 +181,7 @@ static bool print_entry(struct codec_protobuf *d, const struct codec_protobuf_me
         good = (first == behind || codec_protobuf_piece_join(d, first, behind - first, &bytes)) &&
                print_message(d, field->message, bytes, out);
     } else {
-        print_scalar(field, last_value(d, message, 2, first, behind), out);
+        print_scalar(d, field, last_value(d, message, 2, first, behind), out);
     }
     d->pieces.count = base;
     return good;
@@ -249,7 +260,7 @@ static bool print_field(struct codec_protobuf *d, size_t first, size_t count, co
         return print_list(d, first, count, out);
     }
     if (!protobuf_is_message(field)) {
-        print_scalar(field, value, out);
+        print_scalar(d, field, value, out);
         return true;
     }
     struct str bytes;
@@ -278,6 +289,7 @@ static const struct codec_protobuf_message *any_type(struct codec_protobuf *d, s
                                                      struct str bytes)
 {
     ptrdiff_t slash = str_rfind(url, '/');
+    bytes = bytes.ptr == NULL ? STR("") : bytes; /* a position is never NULL */
     const struct codec_protobuf_message *message =
         slash < 0 ? NULL
                   : codec_protobuf_schema_message(&d->schema, str_skip(url, (size_t)slash + 1));
@@ -341,7 +353,7 @@ static bool print_value(struct codec_protobuf *d, size_t first, size_t count, st
             return false;
         }
     }
-    print_scalar(last.field, value, out);
+    print_scalar(d, last.field, value, out);
     return true;
 }
 
@@ -407,7 +419,7 @@ static bool print_known(struct codec_protobuf *d, const struct codec_protobuf_me
     bool good = true;
     switch (message->known) {
     case PROTOBUF_WRAPPER:
-        print_scalar(&message->fields[0], last_value(d, message, 1, base, base + count), out);
+        print_scalar(d, &message->fields[0], last_value(d, message, 1, base, base + count), out);
         break;
     case PROTOBUF_ANY:
         good = print_any(d, last_value(d, message, 1, base, base + count).bytes,
@@ -457,18 +469,22 @@ void codec_protobuf_text_put(struct codec_protobuf *d, const struct codec_protob
                              struct str bytes, struct column *col, size_t row)
 {
     buf_reset(&d->text);
+    d->text_is_bad = false;
     enum codec_protobuf_known known = node->message->known;
     bool is_quoted =
         known == PROTOBUF_TIMESTAMP || known == PROTOBUF_DURATION || known == PROTOBUF_FIELD_MASK;
     bool good = is_quoted ? print_quoted(d, node->message, bytes, &d->text)
                           : print_message(d, node->message, bytes, &d->text);
-    if (good && !d->text.overflow) {
+    if (good && !d->text_is_bad && !d->text.overflow) {
         codec_protobuf_scalar_put_text(d, col, row, buf_str(&d->text));
         return;
     }
-    codec_protobuf_fault_field(d, node, NULL, bytes.ptr, "range", "it has no JSON form");
+    const char *reason = d->text_is_bad ? "utf8" : "range";
+    codec_protobuf_fault_field(d, node, NULL, bytes.ptr, reason,
+                               d->text_is_bad ? "a string in it is not UTF-8"
+                                              : "it has no JSON form");
     column_set_null(col, row);
     if (d->rescues) {
-        codec_protobuf_rescue_message(d, node, bytes, "range");
+        codec_protobuf_rescue_message(d, node, bytes, reason);
     }
 }
