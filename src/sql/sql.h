@@ -5,7 +5,9 @@
 #include "base/base.h"
 #include "column/column.h"
 #include "sql/body.h"
+#include "sql/gets.h"
 #include "sql/macros.h"
+#include "sql/sparse.h"
 
 /*
  * sql - DuckDB behind our own words
