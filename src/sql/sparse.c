@@ -119,8 +119,8 @@ static int resize(const struct sql_sparse *sparse, uint64_t bytes, struct err *e
 
 /* ---- the footer ---------------------------------------------------------------------------- */
 
-/* The last bytes of the object, the footer among them, to .tail. */
-static int get_tail(struct sql_sparse *sparse, uint64_t *ret_footer_bytes, struct err *err)
+/* The last bytes of the object, the footer among them. */
+static int get_tail(struct sql_sparse *sparse, struct buf *tail, struct err *err)
 {
     uint64_t size = sparse->size_bytes;
     uint64_t bytes = size <= SQL_SPARSE_WHOLE_BYTES ? size : TAIL_BYTES;
@@ -128,38 +128,33 @@ static int get_tail(struct sql_sparse *sparse, uint64_t *ret_footer_bytes, struc
     if (size < PARQUET_TAIL_BYTES + 4) {
         return err_set(err, ERR_CORRUPT, "it is too short for a Parquet file");
     }
-    TRY(get(sparse, size - bytes, bytes, &sparse->tail, err));
-    struct str end = str_skip(buf_str(&sparse->tail), sparse->tail.len - PARQUET_TAIL_BYTES);
+    TRY(get(sparse, size - bytes, bytes, tail, err));
+    struct str end = str_skip(buf_str(tail), tail->len - PARQUET_TAIL_BYTES);
     TRY(sql_parquet_tail(end, size, &footer_bytes, err));
-    if (footer_bytes + PARQUET_TAIL_BYTES > bytes) {
-        AUTO_BUF struct buf all = {0};
-        uint64_t more = footer_bytes + PARQUET_TAIL_BYTES - bytes;
-        TRY(get(sparse, size - bytes - more, more, &all, err));
-        buf_add_str(&all, buf_str(&sparse->tail));
-        TRY(buf_check(&all, "the footer", err));
-        buf_done(&sparse->tail);
-        sparse->tail = all;
-        all = (struct buf){0};
-        bytes += more;
+    uint64_t needed = footer_bytes + PARQUET_TAIL_BYTES;
+    if (needed > bytes) {
+        TRY(get(sparse, size - needed, needed - bytes, &sparse->text, err));
     }
-    sparse->have_from = size - bytes;
-    *ret_footer_bytes = footer_bytes;
-    return 0;
+    size_t skip = needed > bytes ? 0 : (size_t)(bytes - needed);
+    buf_add(&sparse->text, tail->ptr + skip, tail->len - skip - PARQUET_TAIL_BYTES);
+    sparse->have_from = size - (needed > bytes ? needed : bytes);
+    return buf_check(&sparse->text, "the footer", err);
 }
 
 static int open_tail(struct sql_sparse *sparse, struct err *err)
 {
-    uint64_t footer_bytes = 0;
-    TRY(get_tail(sparse, &footer_bytes, err));
-    size_t before = sparse->tail.len - PARQUET_TAIL_BYTES - (size_t)footer_bytes;
-    struct str footer = {sparse->tail.ptr + before, (size_t)footer_bytes};
-    TRY(sql_parquet_parse(&sparse->arena, footer, sparse->size_bytes, &sparse->footer, err));
-    TRY(put(sparse, sparse->have_from, buf_str(&sparse->tail), err));
+    AUTO_BUF struct buf tail = {0};
+    TRY(get_tail(sparse, &tail, err));
+    TRY(sql_parquet_parse(&sparse->arena, buf_str(&sparse->text), sparse->size_bytes,
+                          &sparse->footer, err));
     sparse->want = arena_new_array(&sparse->arena, bool, sparse->footer.column_count + 1);
     sparse->have = arena_new_array(&sparse->arena, bool, sparse->footer.column_count + 1);
     sparse->keep = arena_new_array(&sparse->arena, bool, sparse->footer.group_count + 1);
     memset(sparse->keep, true, sparse->footer.group_count);
-    return resize(sparse, sparse->size_bytes, err);
+    if (tail.len < sparse->text.len + PARQUET_TAIL_BYTES) {
+        TRY(put(sparse, sparse->have_from, buf_str(&sparse->text), err));
+    }
+    return put(sparse, sparse->size_bytes - tail.len, buf_str(&tail), err);
 }
 
 int sql_sparse_open(struct sql_sparse *sparse, struct store *store, struct str key,
@@ -186,7 +181,7 @@ int sql_sparse_open(struct sql_sparse *sparse, struct store *store, struct str k
 
 void sql_sparse_close(struct sql_sparse *sparse)
 {
-    buf_done(&sparse->tail);
+    buf_done(&sparse->text);
     arena_done(&sparse->arena);
     *sparse = (struct sql_sparse){0};
 }
@@ -209,14 +204,33 @@ void sql_sparse_want(struct sql_sparse *sparse, size_t column)
     sparse->want[column] = true;
 }
 
-void sql_sparse_want_name(struct sql_sparse *sparse, struct str name)
+static bool is_field(const struct sql_sparse *sparse, size_t column, struct str name, int64_t id)
+{
+    const struct parquet_element *element =
+        &sparse->footer.elements[sparse->footer.columns[column].first];
+    return id >= 0 ? element->field_id == id : str_eq_nocase(element->name, name);
+}
+
+void sql_sparse_want_field(struct sql_sparse *sparse, struct str name, int64_t field_id)
 {
     for (size_t i = 0; i < sparse->footer.column_count; i++) {
-        const struct parquet_column *column = &sparse->footer.columns[i];
-        if (str_eq_nocase(sparse->footer.elements[column->first].name, name)) {
-            sparse->want[i] = true;
+        sparse->want[i] = sparse->want[i] || is_field(sparse, i, name, field_id);
+    }
+}
+
+void sql_sparse_want_name(struct sql_sparse *sparse, struct str name)
+{
+    sql_sparse_want_field(sparse, name, -1);
+}
+
+ptrdiff_t sql_sparse_find(const struct sql_sparse *sparse, struct str name, int64_t field_id)
+{
+    for (size_t i = 0; i < sparse->footer.column_count; i++) {
+        if (is_field(sparse, i, name, field_id)) {
+            return (ptrdiff_t)i;
         }
     }
+    return -1;
 }
 
 struct piece {

@@ -32,7 +32,7 @@ struct sql_sparse {
     uint64_t size_bytes; /* of the object */
     struct sql_sparse_count *count;
     struct arena arena;
-    struct buf tail;    /* the end of the object; footer.bytes points into it */
+    struct buf text;    /* the footer as it was */
     uint64_t have_from; /* from here on, the bytes are there */
     struct parquet_footer footer;
     bool *want, *have; /* top-level columns */
@@ -53,8 +53,11 @@ void sql_sparse_close(struct sql_sparse *sparse);
 /* Leaves out row groups: the file then has a footer without them. Before DuckDB sees it. */
 int sql_sparse_keep(struct sql_sparse *sparse, const bool *keep, struct err *err);
 void sql_sparse_want(struct sql_sparse *sparse, size_t column);
-/* By name, case ignored, as DuckDB looks for them. */
+/* By name, case ignored, as DuckDB looks for them; or by the id, when that is not negative. */
 void sql_sparse_want_name(struct sql_sparse *sparse, struct str name);
+void sql_sparse_want_field(struct sql_sparse *sparse, struct str name, int64_t field_id);
+/* The top-level column that DuckDB would find by this name, or by the id when not negative; -1. */
+ptrdiff_t sql_sparse_find(const struct sql_sparse *sparse, struct str name, int64_t field_id);
 /* Brings what is wanted and not there yet, of all these files at once, several at a time. */
 int sql_sparse_fetch(struct sql_sparse *const *files, size_t file_count, struct err *err);
 /* Bytes that sql_sparse_fetch will bring. */
