@@ -16,6 +16,8 @@
  *  (5) The columns that are fetched are those of the very statement that runs.
  *      Should it read others, it fails (sql/sparse.c).
  *  (6) It is planned and run in one transaction: now() is the same.
+ *  (7) Where DuckDB must read rows to know the columns (PIVOT), everything is
+ *      fetched before it is asked.
  */
 #include "cli/scan_query.h"
 
@@ -48,6 +50,7 @@ void cli_scan_query_close(struct cli_scan_query *q)
     }
     vec_done(&q->tables);
     vec_done(&q->locations);
+    vec_done(&q->sources);
     vec_done(&q->columns);
     vec_done(&q->types);
     mem_free(q->select);
@@ -223,10 +226,17 @@ static int describe(struct cli_scan_query *q, struct err *err)
     return 0;
 }
 
-/* SELECT c1::VARCHAR, … FROM (the query) AS q(c1, …): names of columns may occur twice. */
-static char *make_texts(const struct cli_scan_query *q)
+/*
+ * What runs: SELECT c1::VARCHAR, … FROM (the query) AS q(c1, …), because names of columns may
+ * occur twice; for Parquet the query itself.
+ */
+static void make_statement(struct cli_scan_query *q)
 {
     AUTO_BUF struct buf sql = {0};
+    if (q->format == CLI_PRINT_PARQUET) {
+        q->statement = mem_strdup(q->select);
+        return;
+    }
     bool json = q->format == CLI_PRINT_JSON;
     buf_add_c(&sql, "SELECT ");
     for (size_t i = 0; i < q->columns.count; i++) {
@@ -238,7 +248,7 @@ static char *make_texts(const struct cli_scan_query *q)
         buf_printf(&sql, "%sc%zu", i == 0 ? "" : ", ", i);
     }
     buf_add_char(&sql, ')');
-    return buf_take(&sql);
+    q->statement = buf_take(&sql);
 }
 
 /* ---- files that the statement needs -------------------------------------------------------- */
@@ -251,6 +261,7 @@ static int make_stubs(struct cli_scan_query *q, const struct wanted *w, struct e
         char *name = arena_printf(&q->arena, SQL_SOURCE_PREFIX "%zu", i);
         TRY(sql_register_source(q->conn, name, q->tables.items[i].snapshot.metadata.schema, &source,
                                 err));
+        *vec_push(&q->sources) = source;
     }
     vec_foreach (const struct wanted_view, view, &w->views) {
         AUTO_BUF struct buf sql = {0};
@@ -262,10 +273,11 @@ static int make_stubs(struct cli_scan_query *q, const struct wanted *w, struct e
     return 0;
 }
 
-static int list_files(struct cli_scan_query *q, struct err *err)
+/* `all`: whatever the plan says. */
+static int list_files(struct cli_scan_query *q, bool all, struct err *err)
 {
     struct sql_gets gets = {0};
-    bool shown = TRY(sql_gets_of(q->conn, q->statement, &q->arena, &gets, err)) == 1;
+    bool shown = !all && TRY(sql_gets_of(q->conn, q->statement, &q->arena, &gets, err)) == 1;
     for (size_t i = 0; i < q->tables.count; i++) {
         const struct sql_filter **filters =
             arena_new_array(&q->arena, const struct sql_filter *, gets.count + 1);
@@ -365,13 +377,9 @@ static bool has_parts(const struct cli_scan_query *q)
     return false;
 }
 
-static int fetch_columns(struct cli_scan_query *q, uint64_t bytes_max, struct err *err)
+static int want_columns(struct cli_scan_query *q, struct err *err)
 {
     struct sql_gets gets = {0};
-    uint64_t bytes = 0;
-    if (!has_parts(q)) {
-        return 0;
-    }
     if (TRY(sql_gets_of(q->conn, q->statement, &q->arena, &gets, err)) == 0) {
         want_everything(q);
     }
@@ -381,6 +389,12 @@ static int fetch_columns(struct cli_scan_query *q, uint64_t bytes_max, struct er
             want_place(files, gets.items[i].columns[k]);
         }
     }
+    return 0;
+}
+
+static int fetch_columns(struct cli_scan_query *q, uint64_t bytes_max, struct err *err)
+{
+    uint64_t bytes = 0;
     vec_foreach (const struct cli_scan_files, files, &q->tables) {
         bytes += cli_scan_files_missing(files) + atomic_load(&files->count->bytes);
     }
@@ -411,6 +425,44 @@ void cli_scan_query_note(const struct cli_scan_query *q)
 
 /* ---- the whole ----------------------------------------------------------------------------- */
 
+static int open_planned(struct cli_scan_query *q, const struct wanted *w, uint64_t bytes_max,
+                        struct err *err)
+{
+    make_statement(q);
+    TRY(list_files(q, false, err));
+    TRY(fetch_footers(q, bytes_max, err));
+    TRY(make_views(q, w, err));
+    if (has_parts(q)) {
+        TRY(want_columns(q, err));
+    }
+    return fetch_columns(q, bytes_max, err);
+}
+
+static bool reads_to_bind(const struct cli_scan_query *q)
+{
+    for (size_t i = 0; i < q->sources.count; i++) {
+        if (sql_source_was_refused(q->sources.items[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A PIVOT without a list of values: its columns are in the rows. */
+static int open_whole(struct cli_scan_query *q, const struct wanted *w, uint64_t bytes_max,
+                      struct err *err)
+{
+    TRY(sql_run(q->conn, "ROLLBACK; BEGIN TRANSACTION", err));
+    TRY(list_files(q, true, err));
+    TRY(fetch_footers(q, bytes_max, err));
+    want_everything(q);
+    TRY(fetch_columns(q, bytes_max, err));
+    TRY(make_views(q, w, err));
+    TRY(describe(q, err));
+    make_statement(q);
+    return 0;
+}
+
 int cli_scan_query_open(struct cli_scan_query *q, struct str sql,
                         const struct cli_scan_query_options *options, struct err *err)
 {
@@ -429,12 +481,9 @@ int cli_scan_query_open(struct cli_scan_query *q, struct str sql,
     cli_scan_text_replace(sql, &calls, &text);
     q->select = buf_take(&text);
     q->format = options->format;
-    TRY(describe(q, err));
-    q->statement = q->format == CLI_PRINT_PARQUET ? mem_strdup(q->select) : make_texts(q);
-    TRY(list_files(q, err));
-    TRY(fetch_footers(q, options->fetch_bytes_max, err));
-    TRY(make_views(q, &wanted, err));
-    return fetch_columns(q, options->fetch_bytes_max, err);
+    return describe(q, err) >= 0 ? open_planned(q, &wanted, options->fetch_bytes_max, err)
+           : reads_to_bind(q)    ? open_whole(q, &wanted, options->fetch_bytes_max, err)
+                                 : err->code;
 }
 
 /* ---- rows ---------------------------------------------------------------------------------- */

@@ -18,7 +18,8 @@ struct cli_scan_query {
     struct cli_spool spool;
     struct arena arena;
     VEC(struct cli_scan_files) tables;
-    VEC(const char *) locations; /* of each table */
+    VEC(const char *) locations;      /* of each table */
+    VEC(struct sql_source *) sources; /* that stand for the tables in the first plan */
     enum cli_print_format format;
     struct sql_db *db; /* sandboxed: the tables' folders and the spool */
     struct sql_conn *conn;

@@ -54,9 +54,9 @@ def _plain(value):
     return "NaN" if isinstance(value, float) and value != value else value
 
 
-def query_rows(tmp_path: pathlib.Path, sql: str, *args) -> pa.Table:
+def query_rows(tmp_path: pathlib.Path, sql: str, *args, env: dict | None = None) -> pa.Table:
     out = tmp_path / "result.parquet"
-    expect(command("query", "--format", "parquet", "-o", out, sql, *args), 0)
+    expect(command("query", "--format", "parquet", "-o", out, sql, *args, env=env), 0)
     return pq.read_table(out)
 
 
