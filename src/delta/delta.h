@@ -265,6 +265,24 @@ int delta_columns(struct arena *arena, const struct delta_snapshot *snapshot,
 bool delta_prune(struct arena *scratch, const struct delta_column *columns,
                  const struct delta_file *file, const struct sql_filter *filter);
 
+/* dv.c: the deleted rows of a file, in ascending order. */
+struct delta_dv_container;
+struct delta_dv {
+    struct buf bytes;
+    VEC(struct delta_dv_container) containers;
+    uint64_t row_count;
+    size_t container; /* where delta_dv_next is */
+    uint32_t item, inside;
+};
+/* Reads and checks the vector of an add's descriptor (JSON text). ERR_CORRUPT, ERR_CONFIG. */
+int delta_dv_open(struct delta_dv *dv, struct store *store, struct str descriptor, struct err *err);
+/* The data alone, which must outlive it; *dv is {0}. */
+int delta_dv_parse(struct delta_dv *dv, struct str data, struct err *err);
+/* False = no more. */
+bool delta_dv_next(struct delta_dv *dv, uint64_t *ret_row);
+void delta_dv_close(struct delta_dv *dv); /* {0} is fine */
+#define AUTO_DELTA_DV AUTO(delta_dv_close)
+
 /* The log's commits from newest to oldest: version and the commitInfo action's JSON text. A
  * callback that answers 1 ends it. */
 typedef int (*delta_history_fn)(void *user, int64_t version, struct str commit_info,
