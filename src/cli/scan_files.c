@@ -8,8 +8,8 @@
  *      the spool, where names are ours.
  *  (3) Files are left out while they are listed (delta/prune.c): what is held
  *      does not grow with those that the query has no use for.
- *  (4) Row groups are left out by the minima and maxima of the footer, which is
- *      then written without them: DuckDB cannot come to read their holes.
+ *  (4) Row groups of files without deletion vectors are left out by the minima and maxima of the
+ * footer, which is then written without them: DuckDB cannot come to read their holes.
  */
 #include "cli/scan_files.h"
 
@@ -72,12 +72,6 @@ static int on_file(void *user, const struct delta_file *file, struct err *err)
     if (is_unwanted(&files->want, log_excludes, listed)) {
         return 0;
     }
-    if (file->deletion_vector.len > 0) {
-        return err_set(err, ERR_CONFIG,
-                       "file \"%.*s\" has a deletion vector, which cannot be read yet; rewriting "
-                       "the table (REORG TABLE … APPLY (PURGE) in Spark) removes them",
-                       STR_FMT(file->path));
-    }
     if (is_outside(file->key) || memchr(file->key.ptr, '\0', file->key.len) != NULL) {
         return err_set(err, ERR_CONFIG,
                        "file \"%.*s\" is outside of the table's folder (a shallow clone?), which "
@@ -87,6 +81,7 @@ static int on_file(void *user, const struct delta_file *file, struct err *err)
     struct cli_scan_file *f = vec_push(&files->items);
     f->key = arena_str(&files->arena, file->key);
     f->values = arena_str(&files->arena, file->partition_values);
+    f->deletion_vector = arena_str(&files->arena, file->deletion_vector);
     f->size_bytes = file->size_bytes;
     f->fetch =
         files->local_dir == NULL || is_pattern(f->key) || is_pattern(str_of(files->local_dir));
@@ -168,6 +163,16 @@ int cli_scan_files_list(struct cli_scan_files *files, const struct cli_scan_want
 
 /* ---- footers ------------------------------------------------------------------------------- */
 
+static bool has_ids(const struct cli_scan_files *files)
+{
+    for (size_t i = 0; i < files->snapshot.metadata.schema->field_count; i++) {
+        if (files->columns[i].field_id >= 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* One row group. */
 struct group {
     const struct cli_scan_files *files;
@@ -201,10 +206,29 @@ static bool group_excludes(void *user, const struct sql_filter *filter)
     return sql_filter_excludes(filter, group_range, user);
 }
 
+/* By ids, all columns of a file that has none would read as NULL. */
+static int check_ids(const struct cli_scan_files *files, const struct sql_sparse *sparse,
+                     struct err *err)
+{
+    for (size_t i = 0; i < sparse->footer.column_count; i++) {
+        if (sparse->footer.elements[sparse->footer.columns[i].first].field_id >= 0) {
+            return 0;
+        }
+    }
+    return has_ids(files) ? err_set(err, ERR_CONFIG,
+                                    "file \"%.*s\" has no field ids, by which the table's column "
+                                    "mapping finds columns",
+                                    STR_FMT(sparse->key))
+                          : 0;
+}
+
 static int leave_out_groups(const struct cli_scan_files *files, struct cli_scan_file *file,
                             struct sql_sparse *sparse, struct err *err)
 {
     size_t count = sparse->footer.group_count;
+    if (file->deletion_vector.len > 0) {
+        return 0; /* it counts rows from the beginning of the file */
+    }
     AUTO_FREE bool *keep = mem_new_array(bool, count + 1);
     size_t kept = 0;
     for (size_t i = 0; i < count; i++) {
@@ -227,8 +251,13 @@ static int open_one(void *user, size_t index, struct err *err)
     struct cli_scan_files *files = opening->files;
     struct cli_scan_file *file = opening->items.items[index];
     file->sparse = mem_new(struct sql_sparse);
-    TRY(sql_sparse_open(file->sparse, files->store, file->key, file->size_bytes, file->path,
-                        files->count, err));
+    TRY(sql_sparse_open(file->sparse, files->store, file->key, file->size_bytes,
+                        file->fetch ? file->path : NULL, files->count, err));
+    TRY(check_ids(files, file->sparse, err));
+    if (!file->fetch) {
+        close_sparse(file);
+        return 0;
+    }
     TRY(leave_out_groups(files, file, file->sparse, err));
     if (file->empty || file->size_bytes <= SQL_SPARSE_WHOLE_BYTES) {
         close_sparse(file);
@@ -248,8 +277,9 @@ uint64_t cli_scan_files_small(const struct cli_scan_files *files)
 int cli_scan_files_footers(struct cli_scan_files *files, struct err *err)
 {
     struct opening opening = {.files = files};
+    bool by_id = has_ids(files);
     vec_foreach (struct cli_scan_file, file, &files->items) {
-        if (file->fetch) {
+        if (file->fetch || by_id) {
             *vec_push(&opening.items) = file;
         }
     }

@@ -13,9 +13,10 @@
  * fetched into files with holes in the spool (sql/sparse.h).
  */
 struct cli_scan_file {
-    const char *path;  /* local */
-    struct str key;    /* in the store */
-    struct str values; /* partition values, JSON object text */
+    const char *path;           /* local */
+    struct str key;             /* in the store */
+    struct str values;          /* partition values, JSON object text */
+    struct str deletion_vector; /* descriptor, JSON text; empty = none */
     uint64_t size_bytes;
     bool fetch;                /* is not at `path` by itself */
     bool empty;                /* no row group can have a row that passes */
@@ -42,6 +43,7 @@ struct cli_scan_files {
     size_t file_count;               /* all of the version */
     uint64_t file_bytes;
     struct sql_sparse_count *count; /* what went over the wire */
+    const char *deleted;            /* table of deleted rows (scan_deleted.h); NULL = none */
 };
 
 /*

@@ -24,6 +24,7 @@
 #include <stdio.h>
 
 #include "cli/cli.h"
+#include "cli/scan_deleted.h"
 #include "cli/scan_text.h"
 #include "cli/scan_view.h"
 
@@ -297,6 +298,14 @@ static int list_files(struct cli_scan_query *q, bool all, struct err *err)
 
 static int make_views(struct cli_scan_query *q, const struct wanted *w, struct err *err)
 {
+    for (size_t i = 0; i < q->tables.count; i++) {
+        char *name = arena_printf(&q->arena, "__deleted_%zu", i);
+        set_live_store(q, q->tables.items[i].store);
+        if (cli_scan_deleted_create(q->conn, name, &q->tables.items[i], err) < 0) {
+            return err_wrap(err, "table \"%s\"", q->locations.items[i]);
+        }
+        set_live_store(q, NULL);
+    }
     vec_foreach (const struct wanted_view, view, &w->views) {
         if (cli_scan_view_create(q->conn, view->name, &q->tables.items[view->table], err) < 0) {
             (void)explain(err);

@@ -21,7 +21,9 @@
  *      no name of a user's can be taken for one of ours or of DuckDB's own
  *      (filename, file_row_number).
  *  (3) Folder names mean nothing: hive_partitioning is off.
- *  (4) Names, paths and values become SQL only through sql_quote_*.
+ *  (4) Deleted rows (scan_deleted.c) are taken out by an ANTI JOIN on the file's
+ *      name and the row's number; only files that have any go through it.
+ *  (5) Names, paths and values become SQL only through sql_quote_*.
  */
 #include "cli/scan_view.h"
 
@@ -87,10 +89,19 @@ static int read_values(struct view *v, const struct cli_scan_file *file, struct 
     return 0;
 }
 
+static bool has_deleted(const struct view_file *item)
+{
+    return item->file->deletion_vector.len > 0;
+}
+
+/* Of the same group: equal values, and deleted rows or none. */
 static int compare_values(const void *a, const void *b)
 {
     const struct view_file *x = a;
     const struct view_file *y = b;
+    if (has_deleted(x) != has_deleted(y)) {
+        return has_deleted(x) ? 1 : -1;
+    }
     for (size_t i = 0; i < x->count; i++) {
         bool x_null = x->values[i].ptr == NULL;
         bool y_null = y->values[i].ptr == NULL;
@@ -261,6 +272,14 @@ static void add_read(const struct view *v, size_t first, size_t end, struct buf 
     buf_add_c(sql, "}, hive_partitioning = false)");
 }
 
+static void add_without_deleted(const struct view *v, struct buf *sql)
+{
+    assert(v->files->deleted != NULL);
+    buf_add_c(sql, " ANTI JOIN ");
+    sql_quote_name(sql, str_of(v->files->deleted));
+    buf_add_c(sql, " d ON d.file = f.filename AND d.row = f.file_row_number");
+}
+
 static void add_group(const struct view *v, size_t first, size_t end, struct buf *sql)
 {
     buf_add_c(sql, "SELECT ");
@@ -278,6 +297,10 @@ static void add_group(const struct view *v, size_t first, size_t end, struct buf
     }
     buf_add_c(sql, " FROM ");
     add_read(v, first, end, sql);
+    if (has_deleted(&v->items[first])) {
+        buf_add_c(sql, " f");
+        add_without_deleted(v, sql);
+    }
 }
 
 static void add_groups(const struct view *v, struct buf *sql)
@@ -376,6 +399,9 @@ static void add_joined(const struct view *v, struct buf *sql)
     buf_add_c(sql, " f JOIN ");
     add_map_name(v, sql);
     buf_add_c(sql, " m ON f.filename = m.file");
+    if (v->files->deleted != NULL) {
+        add_without_deleted(v, sql);
+    }
 }
 
 int cli_scan_view_create(struct sql_conn *conn, const char *name,

@@ -103,6 +103,9 @@ static int get(const struct sql_sparse *sparse, uint64_t offset, uint64_t bytes,
 
 static int put(const struct sql_sparse *sparse, uint64_t offset, struct str bytes, struct err *err)
 {
+    if (sparse->path == NULL) {
+        return 0;
+    }
     AUTO_FD int fd = open(sparse->path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0 || lseek(fd, (off_t)offset, SEEK_SET) < 0) {
         return err_set_errno(err, errno, "write \"%s\"", sparse->path);
@@ -163,8 +166,10 @@ int sql_sparse_open(struct sql_sparse *sparse, struct store *store, struct str k
 {
     *sparse = (struct sql_sparse){.store = store, .size_bytes = size_bytes, .count = count};
     sparse->key = arena_str(&sparse->arena, key);
-    sparse->path = arena_strdup(&sparse->arena, str_of(path));
-    (void)unlink(path); /* what lay there would show through the holes */
+    if (path != NULL) {
+        sparse->path = arena_strdup(&sparse->arena, str_of(path));
+        (void)unlink(path); /* what lay there would show through the holes */
+    }
     if (size_bytes == SQL_SPARSE_SIZE_UNKNOWN) {
         struct store_entry entry;
         int rc = store_head(store, key, &entry, err);

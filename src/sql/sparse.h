@@ -40,8 +40,9 @@ struct sql_sparse {
 };
 
 /*
- * Makes the file `path`.  `size_bytes` as the log says it; SQL_SPARSE_SIZE_UNKNOWN asks the store.
- * ERR_CORRUPT when the object is gone, of another size or no Parquet file.  `count` outlives it.
+ * Makes the file `path`; NULL only reads the footer.  `size_bytes` as the log says it;
+ * SQL_SPARSE_SIZE_UNKNOWN asks the store. ERR_CORRUPT when the object is gone, of another size or
+ * no Parquet file.  `count` outlives it.
  */
 #define SQL_SPARSE_SIZE_UNKNOWN UINT64_MAX
 int sql_sparse_open(struct sql_sparse *sparse, struct store *store, struct str key,
