@@ -367,9 +367,11 @@ def test_two_tables_and_versions_are_joined(corpus):
 
 
 @pytest.mark.parametrize("name, what", [
-    ("kernel-rs/table-with-dv-small", "deletion vector"),
-    ("kernel-rs/cdf-column-mapping-name-mode", "columnMapping"),
     ("kernel-java/catalog-owned-preview", "catalogManaged"),
+    ("kernel-rs/unshredded-variant", "variantType-preview"),
+    ("spark/variant-stats-no-checkpoint", "variantType"),
+    ("kernel-rs/table-with-geo", "geospatial"),
+    ("kernel-rs/void-column", "void"),
 ])
 def test_what_cannot_be_read_right_is_refused_by_name(corpus, name, what):
     expect(command("query", f"FROM delta_scan('{corpus / name}')"), 2, what)
