@@ -583,13 +583,14 @@ static void read_footer(struct parse *p)
         case 2:
             read_schema(p, &s);
             break;
-        case 3:
+        case 3: /* once, before the row groups, with every writer */
+            p->t.bad = p->t.bad || has_rows || p->out.groups != NULL;
             p->out.rows_begin = (size_t)(p->t.at - p->t.start);
             p->out.row_count = sql_thrift_i64(&p->t, &s);
             p->out.rows_end = (size_t)(p->t.at - p->t.start);
             has_rows = true;
             break;
-        case 4: /* after the schema and num_rows, with every writer */
+        case 4:
             p->t.bad = p->t.bad || !has_rows;
             read_groups(p, &s);
             break;

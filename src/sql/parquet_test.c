@@ -256,6 +256,20 @@ static void damaged_footers_are_errors_or_stay_in_bounds(void **state)
     }
 }
 
+static void a_number_of_rows_that_comes_twice_is_damage(void **state)
+{
+    (void)state;
+    struct parquet_footer footer;
+    struct err err;
+    struct str file = make_file("SELECT 1 AS a", "");
+    AUTO_BUF struct buf twice = {0};
+    must(parse(file, &footer, &err), &err);
+    buf_add(&twice, footer.bytes.ptr, footer.bytes.len - 1);
+    buf_add(&twice, "\x06\x06\x02", 4); /* field 3, 1 as a number, the end */
+    assert_int_equal(ERR_CORRUPT,
+                     sql_parquet_parse(&arena, buf_str(&twice), file.len + 3, &footer, &err));
+}
+
 static void a_tail_that_is_no_parquet_is_told_from_an_encrypted_one(void **state)
 {
     (void)state;
@@ -293,6 +307,7 @@ int main(void)
         cmocka_unit_test(a_footer_with_all_row_groups_prints_as_it_was),
         cmocka_unit_test(things_end_where_the_next_begins),
         cmocka_unit_test(damaged_footers_are_errors_or_stay_in_bounds),
+        cmocka_unit_test(a_number_of_rows_that_comes_twice_is_damage),
         cmocka_unit_test(a_tail_that_is_no_parquet_is_told_from_an_encrypted_one),
         cmocka_unit_test(thrift_that_nests_without_end_is_bad),
     };
