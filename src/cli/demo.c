@@ -133,9 +133,9 @@ static int show_rows(const char *location, const char *what, const char *more, s
     buf_printf(&sql, "%s FROM delta_scan(", what);
     sql_quote_text(&sql, str_of(location));
     buf_printf(&sql, ")%s", more);
-    struct cli_scan_query_options options = {0};
+    struct cli_scan_query_options options = {.format = CLI_PRINT_TABLE};
     TRY(cli_scan_query_open(&q, buf_str(&sql), &options, err));
-    return cli_scan_query_print(&q, CLI_PRINT_TABLE, STDOUT_FILENO, "standard output", 40, err);
+    return cli_scan_query_print(&q, STDOUT_FILENO, "standard output", 40, err);
 }
 
 static int show_result(const struct demo *d, struct err *err)

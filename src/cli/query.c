@@ -23,6 +23,7 @@ struct query_values {
     int format;
     const char *output;
     const char *fetch_max;
+    bool stats;
 };
 
 static void on_signal(void *user, int count)
@@ -72,7 +73,7 @@ static int write_result(struct cli_scan_query *q, const struct query_values *v, 
 {
     if (v->format != CLI_PRINT_PARQUET) {
         size_t cell_max = isatty(fd) == 1 ? TERMINAL_CELL : 0;
-        return cli_scan_query_print(q, (enum cli_print_format)v->format, fd, target, cell_max, err);
+        return cli_scan_query_print(q, fd, target, cell_max, err);
     }
     AUTO_FREE char *path = mem_printf("%s/result.parquet", q->spool.path);
     TRY(cli_scan_query_copy(q, path, err));
@@ -112,12 +113,16 @@ static int run_query(struct cli_scan_query *q, const char *text, const struct qu
     if (v->pipeline != NULL) {
         TRY(plan_load_file(v->pipeline, &plan, err));
     }
-    struct cli_scan_query_options options = {.plan = plan};
+    struct cli_scan_query_options options = {.plan = plan,
+                                             .format = (enum cli_print_format)v->format};
     if (!str_to_bytes(str_of(v->fetch_max), &options.fetch_bytes_max)) {
         return err_set(err, ERR_CONFIG, "--fetch-max is \"%s\"; a size such as 20GB is expected",
                        v->fetch_max);
     }
     TRY(cli_scan_query_open(q, sql, &options, err));
+    if (v->stats) {
+        cli_scan_query_note(q);
+    }
     return v->output != NULL ? write_file(q, v, err)
                              : write_result(q, v, STDOUT_FILENO, "standard output", err);
 }
@@ -167,6 +172,10 @@ static const struct cli_option query_options[] = {
      .value = "BYTES",
      .help = "how much may be copied here, for the time of the query, from a store that is not "
              "local"},
+    {.name = "stats",
+     .type = CLI_FLAG,
+     .offset = offsetof(struct query_values, stats),
+     .help = "say on standard error how many files and bytes of each table were read"},
     {0},
 };
 
@@ -179,7 +188,9 @@ const struct cli_command cli_query_command = {
         "s3a://bucket/path, or with --pipeline the name of a streaming table. The SQL is "
         "DuckDB's;\n"
         "it can read these tables and no other files. With - the query is read from standard\n"
-        "input. Files of an S3 table are copied to $TMPDIR (or $SLUICE_SPOOL) for the query.\n",
+        "input. Files that cannot have rows for the query are left out; of the files of an S3\n"
+        "table, the columns and row groups that it reads are copied to $TMPDIR (or "
+        "$SLUICE_SPOOL).\n",
     .examples = "  sluice query \"SELECT count(*) FROM delta_scan('./lake/vehicle_positions')\"\n"
                 "  sluice query -p vehicle_positions.sql 'FROM vehicle_positions LIMIT 10'\n"
                 "  sluice query --format csv -o day.csv \"SELECT * FROM "

@@ -1,28 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * scan_files - the live files of a version, where DuckDB can read them
+ * scan_files - the files of a version that a query needs, where DuckDB can read them
  *
  *  (1) What the log says is data, also the paths: one that leads out of the
  *      table's folder, or is absolute, is refused.
- *  (2) DuckDB takes * ? [ in a file name as a pattern: such files are copied to
+ *  (2) DuckDB takes * ? [ in a file name as a pattern: such files are fetched to
  *      the spool, where names are ours.
- *  (3) Memory is a few pieces of a few MiB, whatever the size of the files.
+ *  (3) Files are left out while they are listed (delta/prune.c): what is held
+ *      does not grow with those that the query has no use for.
+ *  (4) Row groups of files without deletion vectors are left out by the minima and maxima of the
+ * footer, which is then written without them: DuckDB cannot come to read their holes.
  */
 #include "cli/scan_files.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdatomic.h>
 #include <stdlib.h>
-
-#define FETCH_THREADS     8
-#define FETCH_PIECE_BYTES ((uint64_t)8 << 20)
-
-struct collect {
-    struct cli_scan_files *files;
-    const struct cli_spool *spool;
-    size_t index;
-};
 
 static bool is_outside(struct str key)
 {
@@ -45,15 +37,40 @@ static bool is_pattern(struct str path)
     return str_find(path, '*') >= 0 || str_find(path, '?') >= 0 || str_find(path, '[') >= 0;
 }
 
+/* True when no filter lets a row pass, by what `excludes` knows. */
+static bool is_unwanted(const struct cli_scan_want *want,
+                        bool (*excludes)(void *user, const struct sql_filter *filter), void *user)
+{
+    for (size_t i = 0; !want->all && i < want->filter_count; i++) {
+        if (!excludes(user, want->filters[i])) {
+            return false;
+        }
+    }
+    return !want->all;
+}
+
+struct listed {
+    struct cli_scan_files *files;
+    const struct delta_file *file;
+    struct arena scratch;
+};
+
+static bool log_excludes(void *user, const struct sql_filter *filter)
+{
+    struct listed *listed = user;
+    return delta_prune(&listed->scratch, listed->files->columns, listed->file, filter);
+}
+
 static int on_file(void *user, const struct delta_file *file, struct err *err)
 {
-    struct collect *c = user;
-    struct cli_scan_files *files = c->files;
-    if (file->deletion_vector.len > 0) {
-        return err_set(err, ERR_CONFIG,
-                       "file \"%.*s\" has a deletion vector, which cannot be read yet; rewriting "
-                       "the table (REORG TABLE … APPLY (PURGE) in Spark) removes them",
-                       STR_FMT(file->path));
+    struct listed *listed = user;
+    struct cli_scan_files *files = listed->files;
+    files->file_count++;
+    files->file_bytes += file->size_bytes;
+    listed->file = file;
+    arena_reset(&listed->scratch);
+    if (is_unwanted(&files->want, log_excludes, listed)) {
+        return 0;
     }
     if (is_outside(file->key) || memchr(file->key.ptr, '\0', file->key.len) != NULL) {
         return err_set(err, ERR_CONFIG,
@@ -64,12 +81,13 @@ static int on_file(void *user, const struct delta_file *file, struct err *err)
     struct cli_scan_file *f = vec_push(&files->items);
     f->key = arena_str(&files->arena, file->key);
     f->values = arena_str(&files->arena, file->partition_values);
+    f->deletion_vector = arena_str(&files->arena, file->deletion_vector);
     f->size_bytes = file->size_bytes;
     f->fetch =
         files->local_dir == NULL || is_pattern(f->key) || is_pattern(str_of(files->local_dir));
-    f->path = f->fetch ? arena_printf(&files->arena, "%s/scan-%zu-%zu.parquet", c->spool->path,
-                                      c->index, files->items.count)
-                       : arena_printf(&files->arena, "%s/%.*s", files->local_dir, STR_FMT(f->key));
+    f->path = f->fetch
+                  ? arena_printf(&files->arena, "%s-%zu.parquet", files->spool, files->items.count)
+                  : arena_printf(&files->arena, "%s/%.*s", files->local_dir, STR_FMT(f->key));
     return 0;
 }
 
@@ -96,115 +114,220 @@ int cli_scan_files_open(struct cli_scan_files *files, const struct cli_spool *sp
     static const struct store_options preset;
     TRY(store_open(location, options == NULL ? &preset : options, &files->store, err));
     TRY(find_local_dir(files, err));
-    struct collect collect = {files, spool, index};
-    int rc = delta_files(files->store, spool->db, spool->path, version, &files->arena,
-                         &files->snapshot, on_file, &collect, err);
-    if (rc < 0) {
-        return err_wrap(err, "table \"%.*s\"", STR_FMT(location));
-    }
-    if (files->snapshot.version < 0) {
+    files->spool = arena_printf(&files->arena, "%s/scan-%zu", spool->path, index);
+    files->count = arena_new(&files->arena, struct sql_sparse_count);
+    int rc = delta_listing_open(files->store, spool->db, spool->path, version, &files->arena,
+                                &files->snapshot, &files->listing, err);
+    if (rc >= 0 && files->snapshot.version < 0) {
         return err_set(err, ERR_CONFIG, "there is no Delta table at \"%.*s\"", STR_FMT(location));
     }
-    return 0;
+    if (rc >= 0) {
+        rc = delta_columns(&files->arena, &files->snapshot, &files->columns, err);
+    }
+    if (rc >= 0 && files->snapshot.metadata.schema->field_count == 0) {
+        rc = err_set(err, ERR_CONFIG, "the table has no columns");
+    }
+    return rc < 0 ? err_wrap(err, "table \"%.*s\"", STR_FMT(location)) : 0;
+}
+
+static void close_sparse(struct cli_scan_file *file)
+{
+    if (file->sparse != NULL) {
+        sql_sparse_close(file->sparse);
+        mem_free(file->sparse);
+        file->sparse = NULL;
+    }
 }
 
 void cli_scan_files_close(struct cli_scan_files *files)
 {
+    vec_foreach (struct cli_scan_file, file, &files->items) {
+        close_sparse(file);
+    }
     vec_done(&files->items);
+    delta_listing_close(files->listing);
     store_close(files->store);
     arena_done(&files->arena);
     *files = (struct cli_scan_files){0};
 }
 
-uint64_t cli_scan_files_missing(const struct cli_scan_files *files)
+int cli_scan_files_list(struct cli_scan_files *files, const struct cli_scan_want *want,
+                        struct err *err)
+{
+    struct listed listed = {.files = files};
+    files->want = *want;
+    int rc = delta_listing_each(files->listing, on_file, &listed, err);
+    arena_done(&listed.scratch);
+    return rc;
+}
+
+/* ---- footers ------------------------------------------------------------------------------- */
+
+static bool has_ids(const struct cli_scan_files *files)
+{
+    for (size_t i = 0; i < files->snapshot.metadata.schema->field_count; i++) {
+        if (files->columns[i].field_id >= 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* One row group. */
+struct group {
+    const struct cli_scan_files *files;
+    const struct sql_sparse *sparse;
+    const struct parquet_group *group;
+    struct sql_range range;
+};
+
+static const struct sql_range *group_range(void *user, size_t index)
+{
+    struct group *g = user;
+    const struct delta_column *column = &g->files->columns[index];
+    const struct type *type = g->files->snapshot.metadata.schema->fields[index].type;
+    ptrdiff_t place =
+        column->partition >= 0 ? -1 : sql_sparse_find(g->sparse, column->name, column->field_id);
+    if (place < 0 || !sql_parquet_fits(&g->sparse->footer.columns[place], type)) {
+        return NULL;
+    }
+    for (size_t i = 0; i < g->sparse->footer.chunk_count; i++) {
+        if (g->group->chunks[i].column == (size_t)place) {
+            g->range = g->group->chunks[i].range;
+            g->range.row_count = g->group->row_count;
+            return &g->range;
+        }
+    }
+    return NULL;
+}
+
+static bool group_excludes(void *user, const struct sql_filter *filter)
+{
+    return sql_filter_excludes(filter, group_range, user);
+}
+
+/* By ids, all columns of a file that has none would read as NULL. */
+static int check_ids(const struct cli_scan_files *files, const struct sql_sparse *sparse,
+                     struct err *err)
+{
+    for (size_t i = 0; i < sparse->footer.column_count; i++) {
+        if (sparse->footer.elements[sparse->footer.columns[i].first].field_id >= 0) {
+            return 0;
+        }
+    }
+    return has_ids(files) ? err_set(err, ERR_CONFIG,
+                                    "file \"%.*s\" has no field ids, by which the table's column "
+                                    "mapping finds columns",
+                                    STR_FMT(sparse->key))
+                          : 0;
+}
+
+static int leave_out_groups(const struct cli_scan_files *files, struct cli_scan_file *file,
+                            struct sql_sparse *sparse, struct err *err)
+{
+    size_t count = sparse->footer.group_count;
+    if (file->deletion_vector.len > 0) {
+        return 0; /* it counts rows from the beginning of the file */
+    }
+    AUTO_FREE bool *keep = mem_new_array(bool, count + 1);
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct group group = {.files = files, .sparse = sparse, .group = &sparse->footer.groups[i]};
+        keep[i] = !is_unwanted(&files->want, group_excludes, &group);
+        kept += keep[i] ? 1 : 0;
+    }
+    file->empty = kept == 0;
+    return kept == count || kept == 0 ? 0 : sql_sparse_keep(sparse, keep, err);
+}
+
+struct opening {
+    struct cli_scan_files *files;
+    VEC(struct cli_scan_file *) items;
+};
+
+static int open_one(void *user, size_t index, struct err *err)
+{
+    struct opening *opening = user;
+    struct cli_scan_files *files = opening->files;
+    struct cli_scan_file *file = opening->items.items[index];
+    file->sparse = mem_new(struct sql_sparse);
+    TRY(sql_sparse_open(file->sparse, files->store, file->key, file->size_bytes,
+                        file->fetch ? file->path : NULL, files->count, err));
+    TRY(check_ids(files, file->sparse, err));
+    if (!file->fetch) {
+        close_sparse(file);
+        return 0;
+    }
+    TRY(leave_out_groups(files, file, file->sparse, err));
+    if (file->empty || file->size_bytes <= SQL_SPARSE_WHOLE_BYTES) {
+        close_sparse(file);
+    }
+    return 0;
+}
+
+uint64_t cli_scan_files_small(const struct cli_scan_files *files)
 {
     uint64_t bytes = 0;
-    for (size_t i = 0; i < files->items.count; i++) {
-        bytes += files->items.items[i].fetch ? files->items.items[i].size_bytes : 0;
+    vec_foreach (const struct cli_scan_file, file, &files->items) {
+        bytes += file->fetch && file->size_bytes <= SQL_SPARSE_WHOLE_BYTES ? file->size_bytes : 0;
     }
     return bytes;
 }
 
-/* ---- fetching ------------------------------------------------------------------------------ */
-
-struct fetch {
-    struct cli_scan_files *files;
-    struct stop *stop;
-    atomic_size_t next;
-    atomic_bool failed;
-    struct mutex lock;
-    struct err err; /* guarded by .lock; the first one */
-};
-
-static int fetch_one(struct fetch *fetch, const struct cli_scan_file *f, struct err *err)
+int cli_scan_files_footers(struct cli_scan_files *files, struct err *err)
 {
-    AUTO_FD int fd = open(f->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (fd < 0) {
-        return err_set_errno(err, errno, "create \"%s\"", f->path);
-    }
-    AUTO_BUF struct buf piece = {0};
-    uint64_t offset = 0;
-    while (offset < f->size_bytes) {
-        if (stop_is_set(fetch->stop) || atomic_load(&fetch->failed)) {
-            return err_set(err, ERR_CANCELED, "interrupted");
+    struct opening opening = {.files = files};
+    bool by_id = has_ids(files);
+    vec_foreach (struct cli_scan_file, file, &files->items) {
+        if (file->fetch || by_id) {
+            *vec_push(&opening.items) = file;
         }
-        buf_reset(&piece);
-        uint64_t left = f->size_bytes - offset;
-        uint64_t want = left < FETCH_PIECE_BYTES ? left : FETCH_PIECE_BYTES;
-        TRY(store_get_range(fetch->files->store, f->key, offset, want, &piece, err));
-        if (piece.len != want) {
-            return err_set(err, ERR_CORRUPT,
-                           "file \"%.*s\" is shorter than the %" PRIu64 " bytes that the log says",
-                           STR_FMT(f->key), f->size_bytes);
-        }
-        TRY(fs_write_all(fd, piece.ptr, piece.len, f->path, err));
-        offset += piece.len;
     }
-    return 0;
+    int rc = sql_sparse_each(opening.items.count, open_one, &opening, err);
+    vec_done(&opening.items);
+    size_t kept = 0;
+    for (size_t i = 0; rc >= 0 && i < files->items.count; i++) {
+        if (!files->items.items[i].empty) {
+            files->items.items[kept++] = files->items.items[i];
+        }
+    }
+    files->items.count = rc < 0 ? files->items.count : kept;
+    return rc;
 }
 
-static void fetch_some(void *user)
+/* ---- columns ------------------------------------------------------------------------------- */
+
+void cli_scan_files_want(struct cli_scan_files *files, size_t column)
 {
-    struct fetch *fetch = user;
-    for (;;) {
-        size_t i = atomic_fetch_add(&fetch->next, 1);
-        if (i >= fetch->files->items.count || atomic_load(&fetch->failed)) {
-            return;
+    const struct delta_column *c = &files->columns[column];
+    vec_foreach (struct cli_scan_file, file, &files->items) {
+        if (file->sparse != NULL) {
+            sql_sparse_want_field(file->sparse, c->name, c->field_id);
         }
-        struct cli_scan_file *f = &fetch->files->items.items[i];
-        struct err err;
-        if (!f->fetch) {
-            continue;
-        }
-        if (fetch_one(fetch, f, &err) < 0) {
-            MUTEX_GUARD(&fetch->lock);
-            if (!atomic_exchange(&fetch->failed, true)) {
-                fetch->err = err;
-            }
-            return;
-        }
-        f->fetch = false;
     }
 }
 
-int cli_scan_files_fetch(struct cli_scan_files *files, struct stop *stop, struct err *err)
+uint64_t cli_scan_files_missing(const struct cli_scan_files *files)
 {
-    struct fetch fetch = {.files = files, .stop = stop};
-    struct thread threads[FETCH_THREADS] = {0};
-    if (cli_scan_files_missing(files) == 0) {
-        return 0;
+    uint64_t bytes = 0;
+    vec_foreach (const struct cli_scan_file, file, &files->items) {
+        bytes += file->sparse != NULL ? sql_sparse_missing(file->sparse) : 0;
     }
-    mutex_init(&fetch.lock);
-    for (size_t i = 0; i < FETCH_THREADS; i++) {
-        thread_start(&threads[i], "fetch", fetch_some, &fetch);
+    return bytes;
+}
+
+int cli_scan_files_fetch(struct cli_scan_files *files, struct err *err)
+{
+    VEC(struct sql_sparse *) sparse = {0};
+    vec_foreach (const struct cli_scan_file, file, &files->items) {
+        if (file->sparse != NULL) {
+            *vec_push(&sparse) = file->sparse;
+        }
     }
-    for (size_t i = 0; i < FETCH_THREADS; i++) {
-        thread_join(&threads[i]);
+    int rc = sql_sparse_fetch(sparse.items, sparse.count, err);
+    vec_done(&sparse);
+    vec_foreach (struct cli_scan_file, file, &files->items) {
+        close_sparse(file);
     }
-    mutex_done(&fetch.lock);
-    if (atomic_load(&fetch.failed)) {
-        *err = fetch.err;
-        return fetch.err.code;
-    }
-    return 0;
+    return rc;
 }

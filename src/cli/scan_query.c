@@ -2,16 +2,29 @@
 /*
  * scan_query - a SELECT over Delta tables, from its text to its rows
  *
+ *     snapshots → a plan over table functions without rows → which files have rows for it
+ *               → their footers → the plan over files with holes → its columns → rows
+ *
  *  (1) The user's SQL runs in a sandboxed database that may read the folders of
  *      the tables it names and the spool, nothing else; logs and checkpoints are
  *      read by another one.
  *  (2) It runs inside of a SELECT of ours, so it cannot be anything but a query.
  *  (3) All values come out as text, cast by DuckDB.
+ *  (4) Files are left out only by filters that stand right above a table in the
+ *      optimised plan; where DuckDB cannot show a plan, nothing is left out and
+ *      everything is fetched.
+ *  (5) The columns that are fetched are those of the very statement that runs.
+ *      Should it read others, it fails (sql/sparse.c).
+ *  (6) It is planned and run in one transaction: now() is the same.
+ *  (7) Where DuckDB must read rows to know the columns (PIVOT), everything is
+ *      fetched before it is asked.
  */
 #include "cli/scan_query.h"
 
 #include <stdio.h>
 
+#include "cli/cli.h"
+#include "cli/scan_deleted.h"
 #include "cli/scan_text.h"
 #include "cli/scan_view.h"
 
@@ -37,9 +50,12 @@ void cli_scan_query_close(struct cli_scan_query *q)
         cli_scan_files_close(files);
     }
     vec_done(&q->tables);
+    vec_done(&q->locations);
+    vec_done(&q->sources);
     vec_done(&q->columns);
     vec_done(&q->types);
     mem_free(q->select);
+    mem_free(q->statement);
     cli_spool_close(&q->spool);
     arena_done(&q->arena);
     mutex_done(&q->lock);
@@ -102,6 +118,7 @@ static int want_table(struct cli_scan_query *q, struct wanted *w, const char *na
         *vec_push(&w->locations) = location;
         *vec_push(&w->versions) = version;
         struct cli_scan_files *files = vec_push(&q->tables);
+        *vec_push(&q->locations) = arena_strdup(&q->arena, location);
         TRY(cli_scan_files_open(files, &q->spool, view.table, location, options, version, err));
     }
     *vec_push(&w->views) = view;
@@ -124,26 +141,6 @@ static int want_tables(struct cli_scan_query *q, struct wanted *w, struct str sq
             TRY(want_table(q, w, arena_strdup(&q->arena, t->name), t->location, -1, &t->store,
                            err));
         }
-    }
-    return 0;
-}
-
-static int fetch_tables(struct cli_scan_query *q, uint64_t bytes_max, struct err *err)
-{
-    uint64_t bytes = 0;
-    vec_foreach (struct cli_scan_files, files, &q->tables) {
-        bytes += cli_scan_files_missing(files);
-    }
-    if (bytes > bytes_max) {
-        return err_set(err, ERR_CONFIG,
-                       "the query needs %" PRIu64 " MiB of files from the store, more than the "
-                       "%" PRIu64 " MiB that --fetch-max allows",
-                       bytes >> 20, bytes_max >> 20);
-    }
-    vec_foreach (struct cli_scan_files, files, &q->tables) {
-        set_live_store(q, files->store);
-        TRY(cli_scan_files_fetch(files, &q->stop, err));
-        set_live_store(q, NULL);
     }
     return 0;
 }
@@ -230,6 +227,251 @@ static int describe(struct cli_scan_query *q, struct err *err)
     return 0;
 }
 
+/*
+ * What runs: SELECT c1::VARCHAR, … FROM (the query) AS q(c1, …), because names of columns may
+ * occur twice; for Parquet the query itself.
+ */
+static void make_statement(struct cli_scan_query *q)
+{
+    AUTO_BUF struct buf sql = {0};
+    if (q->format == CLI_PRINT_PARQUET) {
+        q->statement = mem_strdup(q->select);
+        return;
+    }
+    bool json = q->format == CLI_PRINT_JSON;
+    buf_add_c(&sql, "SELECT ");
+    for (size_t i = 0; i < q->columns.count; i++) {
+        buf_printf(&sql, json ? "%sto_json(c%zu)::VARCHAR" : "%sc%zu::VARCHAR", i == 0 ? "" : ", ",
+                   i);
+    }
+    buf_printf(&sql, " FROM (\n%s\n) AS q(", q->select);
+    for (size_t i = 0; i < q->columns.count; i++) {
+        buf_printf(&sql, "%sc%zu", i == 0 ? "" : ", ", i);
+    }
+    buf_add_char(&sql, ')');
+    q->statement = buf_take(&sql);
+}
+
+/* ---- files that the statement needs -------------------------------------------------------- */
+
+/* Views over table functions that have the tables' columns and no rows. */
+static int make_stubs(struct cli_scan_query *q, const struct wanted *w, struct err *err)
+{
+    for (size_t i = 0; i < q->tables.count; i++) {
+        struct sql_source *source = NULL;
+        char *name = arena_printf(&q->arena, SQL_SOURCE_PREFIX "%zu", i);
+        TRY(sql_register_source(q->conn, name, q->tables.items[i].snapshot.metadata.schema, &source,
+                                err));
+        *vec_push(&q->sources) = source;
+    }
+    vec_foreach (const struct wanted_view, view, &w->views) {
+        AUTO_BUF struct buf sql = {0};
+        buf_add_c(&sql, "CREATE VIEW ");
+        sql_quote_name(&sql, str_of(view->name));
+        buf_printf(&sql, " AS SELECT * FROM " SQL_SOURCE_PREFIX "%zu()", view->table);
+        TRY(sql_run(q->conn, sql.ptr, err));
+    }
+    return 0;
+}
+
+/* `all`: whatever the plan says. */
+static int list_files(struct cli_scan_query *q, bool all, struct err *err)
+{
+    struct sql_gets gets = {0};
+    bool shown = !all && TRY(sql_gets_of(q->conn, q->statement, &q->arena, &gets, err)) == 1;
+    for (size_t i = 0; i < q->tables.count; i++) {
+        const struct sql_filter **filters =
+            arena_new_array(&q->arena, const struct sql_filter *, gets.count + 1);
+        struct cli_scan_want want = {.all = !shown, .filters = filters};
+        char *name = arena_printf(&q->arena, SQL_SOURCE_PREFIX "%zu", i);
+        for (size_t k = 0; k < gets.count; k++) {
+            if (str_eq_c(gets.items[k].function, name)) {
+                filters[want.filter_count++] = gets.items[k].filter;
+            }
+        }
+        set_live_store(q, q->tables.items[i].store);
+        TRY(cli_scan_files_list(&q->tables.items[i], &want, err));
+        set_live_store(q, NULL);
+    }
+    return 0;
+}
+
+static int make_views(struct cli_scan_query *q, const struct wanted *w, struct err *err)
+{
+    for (size_t i = 0; i < q->tables.count; i++) {
+        char *name = arena_printf(&q->arena, "__deleted_%zu", i);
+        set_live_store(q, q->tables.items[i].store);
+        if (cli_scan_deleted_create(q->conn, name, &q->tables.items[i], err) < 0) {
+            return err_wrap(err, "table \"%s\"", q->locations.items[i]);
+        }
+        set_live_store(q, NULL);
+    }
+    vec_foreach (const struct wanted_view, view, &w->views) {
+        if (cli_scan_view_create(q->conn, view->name, &q->tables.items[view->table], err) < 0) {
+            (void)explain(err);
+            return err_wrap(err, "table \"%s\"", q->locations.items[view->table]);
+        }
+    }
+    return 0;
+}
+
+/* ---- fetching ------------------------------------------------------------------------------ */
+
+static int check_fetch(uint64_t bytes, uint64_t bytes_max, struct err *err)
+{
+    return bytes <= bytes_max
+               ? 0
+               : err_set(err, ERR_CONFIG,
+                         "the query needs %" PRIu64 " MiB of files from the store, more than the "
+                         "%" PRIu64 " MiB that --fetch-max allows",
+                         bytes >> 20, bytes_max >> 20);
+}
+
+static int fetch_footers(struct cli_scan_query *q, uint64_t bytes_max, struct err *err)
+{
+    uint64_t bytes = 0;
+    vec_foreach (struct cli_scan_files, files, &q->tables) {
+        bytes += cli_scan_files_small(files);
+    }
+    TRY(check_fetch(bytes, bytes_max, err));
+    vec_foreach (struct cli_scan_files, files, &q->tables) {
+        set_live_store(q, files->store);
+        TRY(cli_scan_files_footers(files, err));
+        set_live_store(q, NULL);
+    }
+    return 0;
+}
+
+static struct cli_scan_files *table_of(struct cli_scan_query *q, struct str path)
+{
+    vec_foreach (struct cli_scan_files, files, &q->tables) {
+        vec_foreach (const struct cli_scan_file, file, &files->items) {
+            if (str_eq_c(path, file->path)) {
+                return files;
+            }
+        }
+    }
+    return NULL;
+}
+
+/* Column `place` of read_parquet in the table's view. */
+static void want_place(struct cli_scan_files *files, size_t place)
+{
+    for (size_t i = 0; i < files->snapshot.metadata.schema->field_count; i++) {
+        if (files->columns[i].partition < 0 && place-- == 0) {
+            cli_scan_files_want(files, i);
+            return;
+        }
+    }
+}
+
+static void want_everything(struct cli_scan_query *q)
+{
+    vec_foreach (struct cli_scan_files, files, &q->tables) {
+        for (size_t i = 0; i < files->snapshot.metadata.schema->field_count; i++) {
+            cli_scan_files_want(files, i);
+        }
+    }
+}
+
+static bool has_parts(const struct cli_scan_query *q)
+{
+    vec_foreach (const struct cli_scan_files, files, &q->tables) {
+        vec_foreach (const struct cli_scan_file, file, &files->items) {
+            if (file->sparse != NULL) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static int want_columns(struct cli_scan_query *q, struct err *err)
+{
+    struct sql_gets gets = {0};
+    if (TRY(sql_gets_of(q->conn, q->statement, &q->arena, &gets, err)) == 0) {
+        want_everything(q);
+    }
+    for (size_t i = 0; i < gets.count; i++) {
+        struct cli_scan_files *files = table_of(q, gets.items[i].file);
+        for (size_t k = 0; files != NULL && k < gets.items[i].column_count; k++) {
+            want_place(files, gets.items[i].columns[k]);
+        }
+    }
+    return 0;
+}
+
+static int fetch_columns(struct cli_scan_query *q, uint64_t bytes_max, struct err *err)
+{
+    uint64_t bytes = 0;
+    vec_foreach (const struct cli_scan_files, files, &q->tables) {
+        bytes += cli_scan_files_missing(files) + atomic_load(&files->count->bytes);
+    }
+    TRY(check_fetch(bytes, bytes_max, err));
+    vec_foreach (struct cli_scan_files, files, &q->tables) {
+        set_live_store(q, files->store);
+        TRY(cli_scan_files_fetch(files, err));
+        set_live_store(q, NULL);
+    }
+    return 0;
+}
+
+void cli_scan_query_note(const struct cli_scan_query *q)
+{
+    for (size_t i = 0; i < q->tables.count; i++) {
+        const struct cli_scan_files *files = &q->tables.items[i];
+        uint64_t bytes = 0;
+        vec_foreach (const struct cli_scan_file, file, &files->items) {
+            bytes += file->size_bytes;
+        }
+        cli_out_note("table \"%s\" version %" PRId64 ": %zu of %zu files (%" PRIu64 " of %" PRIu64
+                     " bytes); fetched %" PRIu64 " bytes in %" PRIu64 " requests",
+                     q->locations.items[i], files->snapshot.version, files->items.count,
+                     files->file_count, bytes, files->file_bytes, atomic_load(&files->count->bytes),
+                     atomic_load(&files->count->requests));
+    }
+}
+
+/* ---- the whole ----------------------------------------------------------------------------- */
+
+static int open_planned(struct cli_scan_query *q, const struct wanted *w, uint64_t bytes_max,
+                        struct err *err)
+{
+    make_statement(q);
+    TRY(list_files(q, false, err));
+    TRY(fetch_footers(q, bytes_max, err));
+    TRY(make_views(q, w, err));
+    if (has_parts(q)) {
+        TRY(want_columns(q, err));
+    }
+    return fetch_columns(q, bytes_max, err);
+}
+
+static bool reads_to_bind(const struct cli_scan_query *q)
+{
+    for (size_t i = 0; i < q->sources.count; i++) {
+        if (sql_source_was_refused(q->sources.items[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A PIVOT without a list of values: its columns are in the rows. */
+static int open_whole(struct cli_scan_query *q, const struct wanted *w, uint64_t bytes_max,
+                      struct err *err)
+{
+    TRY(sql_run(q->conn, "ROLLBACK; BEGIN TRANSACTION", err));
+    TRY(list_files(q, true, err));
+    TRY(fetch_footers(q, bytes_max, err));
+    want_everything(q);
+    TRY(fetch_columns(q, bytes_max, err));
+    TRY(make_views(q, w, err));
+    TRY(describe(q, err));
+    make_statement(q);
+    return 0;
+}
+
 int cli_scan_query_open(struct cli_scan_query *q, struct str sql,
                         const struct cli_scan_query_options *options, struct err *err)
 {
@@ -241,49 +483,30 @@ int cli_scan_query_open(struct cli_scan_query *q, struct str sql,
     }
     TRY(cli_spool_open(&q->spool, err));
     TRY(want_tables(q, &wanted, sql, &calls, options->plan, err));
-    TRY(fetch_tables(q, options->fetch_bytes_max, err));
     TRY(open_database(q, err));
-    vec_foreach (const struct wanted_view, view, &wanted.views) {
-        struct str location = wanted.locations.items[view->table];
-        if (cli_scan_view_create(q->conn, view->name, &q->tables.items[view->table], err) < 0) {
-            (void)explain(err);
-            return err_wrap(err, "table \"%.*s\"", STR_FMT(location));
-        }
-    }
+    TRY(make_stubs(q, &wanted, err));
+    TRY(sql_run(q->conn, "BEGIN TRANSACTION", err));
     AUTO_BUF struct buf text = {0};
     cli_scan_text_replace(sql, &calls, &text);
     q->select = buf_take(&text);
-    return describe(q, err);
+    q->format = options->format;
+    return describe(q, err) >= 0 ? open_planned(q, &wanted, options->fetch_bytes_max, err)
+           : reads_to_bind(q)    ? open_whole(q, &wanted, options->fetch_bytes_max, err)
+                                 : err->code;
 }
 
 /* ---- rows ---------------------------------------------------------------------------------- */
 
-/* SELECT c1::VARCHAR, … FROM (the query) AS q(c1, …): names of columns may occur twice. */
-static void add_texts(const struct cli_scan_query *q, bool json, struct buf *sql)
+int cli_scan_query_print(struct cli_scan_query *q, int fd, const char *target, size_t cell_max,
+                         struct err *err)
 {
-    buf_add_c(sql, "SELECT ");
-    for (size_t i = 0; i < q->columns.count; i++) {
-        buf_printf(sql, json ? "%sto_json(c%zu)::VARCHAR" : "%sc%zu::VARCHAR", i == 0 ? "" : ", ",
-                   i);
-    }
-    buf_printf(sql, " FROM (\n%s\n) AS q(", q->select);
-    for (size_t i = 0; i < q->columns.count; i++) {
-        buf_printf(sql, "%sc%zu", i == 0 ? "" : ", ", i);
-    }
-    buf_add_char(sql, ')');
-}
-
-int cli_scan_query_print(struct cli_scan_query *q, enum cli_print_format format, int fd,
-                         const char *target, size_t cell_max, struct err *err)
-{
-    AUTO_BUF struct buf sql = {0};
     AUTO_SQL_ROWS struct sql_rows *rows = NULL;
-    add_texts(q, format == CLI_PRINT_JSON, &sql);
-    if (sql_query(q->conn, sql.ptr, &rows, err) < 0) {
+    assert(q->format != CLI_PRINT_PARQUET);
+    if (sql_query(q->conn, q->statement, &rows, err) < 0) {
         return explain(err);
     }
     AUTO_PRINT struct cli_print print = {
-        .format = format,
+        .format = q->format,
         .fd = fd,
         .target = target,
         .cell_max = cell_max,
@@ -297,7 +520,8 @@ int cli_scan_query_print(struct cli_scan_query *q, enum cli_print_format format,
 int cli_scan_query_copy(struct cli_scan_query *q, const char *path, struct err *err)
 {
     AUTO_BUF struct buf sql = {0};
-    buf_printf(&sql, "COPY (\n%s\n) TO ", q->select);
+    assert(q->format == CLI_PRINT_PARQUET);
+    buf_printf(&sql, "COPY (\n%s\n) TO ", q->statement);
     sql_quote_text(&sql, str_of(path));
     buf_add_c(&sql, " (FORMAT parquet, COMPRESSION snappy)");
     return sql_run(q->conn, sql.ptr, err) < 0 ? explain(err) : 0;

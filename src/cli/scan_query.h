@@ -11,15 +11,20 @@
  *
  *     open   ( print | copy )   close
  *
- * Nothing of it may be called after a failure but close.
+ * `open` leaves files out, and fetches from other stores what the statement reads.  Nothing of it
+ * may be called after a failure but close.
  */
 struct cli_scan_query {
     struct cli_spool spool;
     struct arena arena;
     VEC(struct cli_scan_files) tables;
+    VEC(const char *) locations;      /* of each table */
+    VEC(struct sql_source *) sources; /* that stand for the tables in the first plan */
+    enum cli_print_format format;
     struct sql_db *db; /* sandboxed: the tables' folders and the spool */
     struct sql_conn *conn;
-    char *select; /* the statement over views */
+    char *select;    /* the statement over views */
+    char *statement; /* what runs: the same with its cells as text, unless for Parquet */
     VEC(struct cli_print_column) columns;
     VEC(struct str) types; /* DuckDB's names of the columns' types */
     struct stop stop;
@@ -30,11 +35,12 @@ struct cli_scan_query {
 
 struct cli_scan_query_options {
     const struct plan *plan;  /* its streaming tables may be named; NULL = none */
-    uint64_t fetch_bytes_max; /* of files that have to be fetched */
+    uint64_t fetch_bytes_max; /* of what has to be fetched */
+    enum cli_print_format format;
 };
 
 void cli_scan_query_init(struct cli_scan_query *q);
-/* Reads the logs, fetches what is remote, makes the views and describes the result. */
+/* Reads the logs, describes the result, fetches what is needed and makes the views. */
 int cli_scan_query_open(struct cli_scan_query *q, struct str sql,
                         const struct cli_scan_query_options *options, struct err *err);
 void cli_scan_query_close(struct cli_scan_query *q); /* after init */
@@ -42,10 +48,13 @@ void cli_scan_query_close(struct cli_scan_query *q); /* after init */
 /* Ends whatever is under way with ERR_CANCELED; any thread. */
 void cli_scan_query_cancel(struct cli_scan_query *q);
 
-/* Rows to `fd` in a text format. */
-int cli_scan_query_print(struct cli_scan_query *q, enum cli_print_format format, int fd,
-                         const char *target, size_t cell_max, struct err *err);
-/* Rows as one Parquet file at `path`, which must be in the spool. */
+/* A line for each table: what was read of it. */
+void cli_scan_query_note(const struct cli_scan_query *q);
+
+/* Rows to `fd` in the text format that open was told. */
+int cli_scan_query_print(struct cli_scan_query *q, int fd, const char *target, size_t cell_max,
+                         struct err *err);
+/* Rows as one Parquet file (open was told) at `path`, which must be in the spool. */
 int cli_scan_query_copy(struct cli_scan_query *q, const char *path, struct err *err);
 
 #endif

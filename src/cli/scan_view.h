@@ -9,8 +9,9 @@
  */
 
 /*
- * Makes `name` a view in `conn` with the table's columns, in its order and types.  The files
- * must be readable there (sql_db_options.allowed_dirs).
+ * Makes `name` a view in `conn` with the table's columns, in its order and types, or replaces it.
+ * The files must be readable there (sql_db_options.allowed_dirs).  In it, read_parquet has the
+ * columns of the table that are no partition columns, in the order of its schema.
  */
 int cli_scan_view_create(struct sql_conn *conn, const char *name,
                          const struct cli_scan_files *files, struct err *err);

@@ -234,6 +234,51 @@ typedef int (*delta_file_fn)(void *user, const struct delta_file *file, struct e
 int delta_files(struct store *store, struct sql_db *db, const char *spool, int64_t version,
                 struct arena *arena, struct delta_snapshot *ret_snapshot, delta_file_fn on_file,
                 void *user, struct err *err);
+/* The same in two steps; everything is borrowed until close. */
+struct delta_listing;
+int delta_listing_open(struct store *store, struct sql_db *db, const char *spool, int64_t version,
+                       struct arena *arena, struct delta_snapshot *ret_snapshot,
+                       struct delta_listing **ret_listing, struct err *err);
+int delta_listing_each(struct delta_listing *listing, delta_file_fn on_file, void *user,
+                       struct err *err);
+void delta_listing_close(struct delta_listing *listing); /* NULL is fine */
+
+/* mapping.c: a column of the schema as it stands in data files and in the log. */
+struct delta_column {
+    struct str name;     /* physical, NUL-terminated: in files, statistics and partition values */
+    int64_t field_id;    /* by which files are to be searched; -1 = by name */
+    ptrdiff_t partition; /* place among the partition columns; -1 = in the files */
+    const struct type *type; /* the fields of structs by their physical names */
+};
+/* One for each field of the schema. ERR_CONFIG, ERR_CORRUPT: a column mapping that cannot be
+ * followed. */
+int delta_columns(struct arena *arena, const struct delta_snapshot *snapshot,
+                  struct delta_column **ret_columns, struct err *err);
+
+/*
+ * prune.c: true when the log shows that no row of the file can pass the filter, whose columns are
+ * places in the schema. `scratch` is for the call.
+ */
+bool delta_prune(struct arena *scratch, const struct delta_column *columns,
+                 const struct delta_file *file, const struct sql_filter *filter);
+
+/* dv.c: the deleted rows of a file, in ascending order. */
+struct delta_dv_container;
+struct delta_dv {
+    struct buf bytes;
+    VEC(struct delta_dv_container) containers;
+    uint64_t row_count;
+    size_t container; /* where delta_dv_next is */
+    uint32_t item, inside;
+};
+/* Reads and checks the vector of an add's descriptor (JSON text). ERR_CORRUPT, ERR_CONFIG. */
+int delta_dv_open(struct delta_dv *dv, struct store *store, struct str descriptor, struct err *err);
+/* The data alone, which must outlive it; *dv is {0}. */
+int delta_dv_parse(struct delta_dv *dv, struct str data, struct err *err);
+/* False = no more. */
+bool delta_dv_next(struct delta_dv *dv, uint64_t *ret_row);
+void delta_dv_close(struct delta_dv *dv); /* {0} is fine */
+#define AUTO_DELTA_DV AUTO(delta_dv_close)
 
 /* The log's commits from newest to oldest: version and the commitInfo action's JSON text. A
  * callback that answers 1 ends it. */

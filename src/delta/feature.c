@@ -158,7 +158,7 @@ const struct delta_feature delta_features[] = {
     {"changeDataFeed", false, 0, 4, YES, YES, NULL, has_change_feed, NULL},
     {"generatedColumns", false, 0, 4, UNLESS_USED, YES, uses_generated, NULL,
      "a column is generated"},
-    {"columnMapping", true, 2, 5, UNLESS_USED, UNLESS_USED, uses_mapping, NULL,
+    {"columnMapping", true, 2, 5, UNLESS_USED, YES, uses_mapping, NULL,
      "delta.columnMapping.mode is set"},
     {"identityColumns", false, 0, 6, UNLESS_USED, YES, uses_identity, NULL,
      "a column is an identity column"},

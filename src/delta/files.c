@@ -67,28 +67,64 @@ static int give_file(const struct str *cells, delta_file_fn on_file, void *user,
     return on_file(user, &file, err);
 }
 
+struct delta_listing {
+    struct delta_replay replay;
+};
+
+int delta_listing_open(struct store *store, struct sql_db *db, const char *spool, int64_t version,
+                       struct arena *arena, struct delta_snapshot *ret_snapshot,
+                       struct delta_listing **ret_listing, struct err *err)
+{
+    struct delta_listing *listing = mem_new(struct delta_listing);
+    int rc = delta_replay_open(&listing->replay, store, db, spool, version, err);
+    if (rc >= 0 && listing->replay.state.snapshot.version >= 0) {
+        rc = delta_check_read(&listing->replay.state.snapshot, err);
+    }
+    if (rc < 0) {
+        delta_listing_close(listing);
+        return rc;
+    }
+    give_snapshot(arena, &listing->replay.state.snapshot, ret_snapshot);
+    *ret_listing = listing;
+    return 0;
+}
+
+void delta_listing_close(struct delta_listing *listing)
+{
+    if (listing != NULL) {
+        delta_replay_done(&listing->replay);
+        mem_free(listing);
+    }
+}
+
+int delta_listing_each(struct delta_listing *listing, delta_file_fn on_file, void *user,
+                       struct err *err)
+{
+    AUTO_SQL_ROWS struct sql_rows *rows = NULL;
+    struct str cells[6];
+    if (listing->replay.state.snapshot.version < 0) {
+        return 0;
+    }
+    TRY(delta_replay_views(&listing->replay, INT64_MAX, err));
+    TRY(sql_query(listing->replay.conn,
+                  "SELECT \"add\".path, \"add\".size::VARCHAR, \"add\".modificationTime::VARCHAR, "
+                  "to_json(\"add\".partitionValues)::VARCHAR, \"add\".stats, "
+                  "CASE WHEN \"add\".deletionVector IS NULL THEN NULL ELSE "
+                  "to_json(\"add\".deletionVector)::VARCHAR END FROM live ORDER BY 1",
+                  &rows, err));
+    while (TRY(sql_rows_next(rows, cells, err)) == 1) {
+        TRY(give_file(cells, on_file, user, err));
+    }
+    return 0;
+}
+
 int delta_files(struct store *store, struct sql_db *db, const char *spool, int64_t version,
                 struct arena *arena, struct delta_snapshot *ret_snapshot, delta_file_fn on_file,
                 void *user, struct err *err)
 {
-    AUTO_REPLAY struct delta_replay replay = {0};
-    AUTO_SQL_ROWS struct sql_rows *rows = NULL;
-    struct str cells[6];
-    TRY(delta_replay_open(&replay, store, db, spool, version, err));
-    if (replay.state.snapshot.version >= 0) {
-        TRY(delta_check_read(&replay.state.snapshot, err));
-        TRY(delta_replay_views(&replay, INT64_MAX, err));
-        TRY(sql_query(
-            replay.conn,
-            "SELECT \"add\".path, \"add\".size::VARCHAR, \"add\".modificationTime::VARCHAR, "
-            "to_json(\"add\".partitionValues)::VARCHAR, \"add\".stats, "
-            "CASE WHEN \"add\".deletionVector IS NULL THEN NULL ELSE "
-            "to_json(\"add\".deletionVector)::VARCHAR END FROM live ORDER BY 1",
-            &rows, err));
-        while (TRY(sql_rows_next(rows, cells, err)) == 1) {
-            TRY(give_file(cells, on_file, user, err));
-        }
-    }
-    give_snapshot(arena, &replay.state.snapshot, ret_snapshot);
-    return 0;
+    struct delta_listing *listing = NULL;
+    TRY(delta_listing_open(store, db, spool, version, arena, ret_snapshot, &listing, err));
+    int rc = delta_listing_each(listing, on_file, user, err);
+    delta_listing_close(listing);
+    return rc;
 }

@@ -1,73 +1,101 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "delta/load.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <unistd.h>
 
 /*
  * load - the files of one checkpoint on the local disk, for SQL to read
  *
- * DuckDB cannot read through our store, so a checkpoint in S3 is copied to the
- * spool piece by piece.  Its rows then become JSON lines again, and the same
- * code parses them as parses a commit.
+ * DuckDB cannot read through our store, so of a checkpoint in S3 the columns that
+ * are needed are fetched into files with holes in the spool (sql/sparse.h).  Its
+ * rows then become JSON lines again, and the same code parses them as parses a
+ * commit.
  *
  *  (1) Every engine writes another set of columns: the file's own schema is
  *      looked at first, and what it has not is NULL in our SELECT.
- *  (2) Copies lie in a folder of their own with random names, because DuckDB
- *      caches by name; the folder goes with the struct.
+ *  (2) Files with holes lie in a folder of their own with a random name, because
+ *      DuckDB caches by name; the folder goes with the struct.
  *  (3) An object that is gone or that is no Parquet file is ERR_CORRUPT: the
  *      caller then tries an older checkpoint.  Canceled and failing stores are
  *      not.
  *
  * The SELECT over file actions is load_select.c; what is made of it replay.c.
  */
-enum { LOAD_PIECE_BYTES = 8 << 20 };
+/* ---- files ----------------------------------------------------------------------------------- */
 
-/* ---- copying --------------------------------------------------------------------------------- */
+/* Actions that are not on files: the columns that every user of a checkpoint reads. */
+static const struct {
+    const char *name;
+    const char *must; /* member that every such action has */
+} load_actions[] = {
+    {"protocol", "minReaderVersion"},
+    {"metaData", "id"},
+    {"domainMetadata", "domain"},
+    {"txn", "appId"},
+    {"sidecar", "path"},
+};
 
-static int copy_pieces(struct store *store, struct str key, const char *path, struct err *err)
-{
-    AUTO_BUF struct buf piece = {0};
-    AUTO_FD int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (fd < 0) {
-        return err_set_errno(err, errno, "create \"%s\"", path);
-    }
-    for (uint64_t offset = 0;; offset += LOAD_PIECE_BYTES) {
-        buf_reset(&piece);
-        int rc = store_get_range(store, key, offset, LOAD_PIECE_BYTES, &piece, err);
-        if (rc < 0) {
-            return rc;
-        }
-        if (rc == STORE_ABSENT) {
-            return err_set(err, ERR_CORRUPT, "\"%.*s\" is gone", STR_FMT(key));
-        }
-        TRY(fs_write_all(fd, piece.ptr, piece.len, path, err));
-        if (piece.len < LOAD_PIECE_BYTES) {
-            return 0;
-        }
-    }
-}
-
-/* The local path of an object: where it is, or a copy. */
-static int bring(struct delta_load *load, const char *spool, struct str key, struct str *ret_path,
-                 struct err *err)
+/* The local path of an object: where it is, or where a file with holes is to be. */
+static int place(struct delta_load *load, const char *spool, struct str key, size_t index,
+                 struct delta_load_file *file, struct err *err)
 {
     const char *root = store_local_root(load->store);
     if (root != NULL) {
-        *ret_path = str_of(arena_printf(&load->arena, "%s/%.*s", root, STR_FMT(key)));
-        if (!fs_exists(ret_path->ptr)) {
-            return err_set(err, ERR_CORRUPT, "\"%.*s\" is gone", STR_FMT(key));
-        }
-        return 0;
+        file->path = str_of(arena_printf(&load->arena, "%s/%.*s", root, STR_FMT(key)));
+        return fs_exists(file->path.ptr)
+                   ? 0
+                   : err_set(err, ERR_CORRUPT, "\"%.*s\" is gone", STR_FMT(key));
     }
     if (load->dir == NULL) {
         TRY(fs_make_dirs(spool, err));
         TRY(fs_make_temp_dir(spool, "checkpoint", &load->dir, err));
     }
-    *ret_path = str_of(arena_printf(&load->arena, "%s/%zu.parquet", load->dir, load->files.count));
-    return copy_pieces(load->store, key, ret_path->ptr, err);
+    file->path = str_of(arena_printf(&load->arena, "%s/%zu.parquet", load->dir, index));
+    file->sparse = mem_new(struct sql_sparse);
+    return 0;
+}
+
+static void close_sparse(struct delta_load_file *file)
+{
+    if (file->sparse != NULL) {
+        sql_sparse_close(file->sparse);
+        mem_free(file->sparse);
+        file->sparse = NULL;
+    }
+}
+
+static void file_done(struct delta_load_file *file)
+{
+    vec_done(&file->columns);
+    close_sparse(file);
+}
+
+static int fetch(struct delta_load_file *files, size_t count, struct err *err)
+{
+    VEC(struct sql_sparse *) sparse = {0};
+    for (size_t i = 0; i < count; i++) {
+        if (files[i].sparse != NULL) {
+            *vec_push(&sparse) = files[i].sparse;
+        }
+    }
+    int rc = sql_sparse_fetch(sparse.items, sparse.count, err);
+    vec_done(&sparse);
+    return rc;
+}
+
+int delta_load_files(struct delta_load *load, struct err *err)
+{
+    vec_foreach (struct delta_load_file, file, &load->files) {
+        if (file->sparse != NULL) {
+            sql_sparse_want_name(file->sparse, STR("add"));
+            sql_sparse_want_name(file->sparse, STR("remove"));
+        }
+    }
+    TRY(fetch(load->files.items, load->files.count, err));
+    vec_foreach (struct delta_load_file, file, &load->files) {
+        close_sparse(file);
+    }
+    return 0;
 }
 
 /* ---- looking at the schema
@@ -141,22 +169,71 @@ static int count_rows(struct delta_load *load, struct delta_load_file *file, str
     return 0;
 }
 
-static int add_file(struct delta_load *load, const char *spool, struct str key, struct err *err)
+/* What is fetched at once: the footers of all, then the columns of all. */
+struct opening {
+    struct delta_load *load;
+    const struct store_entry *entries;
+    struct delta_load_file *files;
+};
+
+static int open_one(void *user, size_t index, struct err *err)
 {
-    struct delta_load_file file = {0};
-    int rc = bring(load, spool, key, &file.path, err);
-    if (rc >= 0) {
-        rc = read_columns(load, &file, err);
+    struct opening *opening = user;
+    struct delta_load *load = opening->load;
+    const struct store_entry *entry = &opening->entries[index];
+    struct delta_load_file *file = &opening->files[index];
+    if (file->sparse == NULL) {
+        return 0;
     }
-    if (rc >= 0) {
-        rc = count_rows(load, &file, err);
+    TRY(sql_sparse_open(file->sparse, load->store, entry->key, entry->size_bytes, file->path.ptr,
+                        &load->count, err));
+    for (size_t i = 0; i < ARRAY_COUNT(load_actions); i++) {
+        sql_sparse_want_name(file->sparse, str_of(load_actions[i].name));
     }
-    if (rc < 0) {
-        vec_done(&file.columns);
-        return not_parquet(key, err);
-    }
-    *vec_push(&load->files) = file;
     return 0;
+}
+
+static int look_at(struct delta_load *load, struct delta_load_file *file, struct err *err)
+{
+    TRY(read_columns(load, file, err));
+    return count_rows(load, file, err);
+}
+
+static int open_files(struct delta_load *load, const char *spool, struct opening *opening,
+                      size_t count, struct err *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct str key = opening->entries[i].key;
+        if (place(load, spool, key, load->files.count + i, &opening->files[i], err) < 0) {
+            return not_parquet(key, err);
+        }
+    }
+    int rc = sql_sparse_each(count, open_one, opening, err);
+    if (rc < 0 || (rc = fetch(opening->files, count, err)) < 0) {
+        return not_parquet(opening->entries[0].key, err);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (look_at(load, &opening->files[i], err) < 0) {
+            return not_parquet(opening->entries[i].key, err);
+        }
+    }
+    return 0;
+}
+
+static int add_files(struct delta_load *load, const char *spool, const struct store_entry *entries,
+                     size_t count, struct err *err)
+{
+    AUTO_FREE struct delta_load_file *files = mem_new_array(struct delta_load_file, count);
+    struct opening opening = {load, entries, files};
+    int rc = open_files(load, spool, &opening, count, err);
+    for (size_t i = 0; i < count; i++) {
+        if (rc < 0) {
+            file_done(&files[i]);
+        } else {
+            *vec_push(&load->files) = files[i];
+        }
+    }
+    return rc;
 }
 
 int delta_load_open(struct delta_load *load, struct store *store, struct sql_conn *conn,
@@ -174,16 +251,13 @@ int delta_load_open(struct delta_load *load, struct store *store, struct sql_con
         }
         return rc < 0 ? err_wrap(err, "read \"%.*s\"", STR_FMT(key)) : 0;
     }
-    for (size_t i = 0; i < checkpoint->file_count; i++) {
-        TRY(add_file(load, spool, checkpoint->files[i].key, err));
-    }
-    return 0;
+    return add_files(load, spool, checkpoint->files, checkpoint->file_count, err);
 }
 
 void delta_load_done(struct delta_load *load)
 {
     vec_foreach (struct delta_load_file, file, &load->files) {
-        vec_done(&file->columns);
+        file_done(file);
     }
     vec_done(&load->files);
     buf_done(&load->json);
@@ -212,22 +286,12 @@ int delta_load_sidecar(struct delta_load *load, const char *spool, struct str pa
         err->code = ERR_CORRUPT;
         return err_wrap(err, "sidecar \"%.*s\"", STR_FMT(path));
     }
-    return add_file(load, spool, buf_str(&key), err);
+    struct store_entry entry = {.key = buf_str(&key), .size_bytes = SQL_SPARSE_SIZE_UNKNOWN};
+    return add_files(load, spool, &entry, 1, err);
 }
 
 /* ---- actions that are not on files
  * ------------------------------------------------------------------ */
-
-static const struct {
-    const char *name;
-    const char *must; /* member that every such action has */
-} load_actions[] = {
-    {"protocol", "minReaderVersion"},
-    {"metaData", "id"},
-    {"domainMetadata", "domain"},
-    {"txn", "appId"},
-    {"sidecar", "path"},
-};
 
 static bool has_column(const struct delta_load_file *file, const char *top, const char *below)
 {

@@ -215,6 +215,7 @@ static void add_newest(const struct delta_replay *replay, struct buf *sql)
 int delta_replay_views(struct delta_replay *replay, int64_t cutoff_ms, struct err *err)
 {
     AUTO_BUF struct buf sql = {0};
+    TRY(delta_load_files(&replay->load, err));
     if (replay->tail_count > 0) {
         buf_add_c(&sql, "CREATE TEMP TABLE newest AS SELECT max(seq) AS seq, path, dv FROM ");
         add_tail(replay, false, &sql);

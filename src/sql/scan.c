@@ -33,6 +33,7 @@ struct sql_source {
     int threads;
     _Atomic(struct sql_scan *) scan;
     atomic_int inits; /* since attach */
+    atomic_bool refused;
 };
 
 /* One worker thread's part of one statement. */
@@ -68,6 +69,7 @@ static void on_init(duckdb_init_info info)
 {
     struct sql_source *source = source_of(duckdb_init_get_extra_info(info));
     if (atomic_load(&source->scan) == NULL) {
+        atomic_store(&source->refused, true);
         duckdb_init_set_error(info, "a stream can be read only by a running query");
         return;
     }
@@ -195,4 +197,10 @@ void sql_source_attach(struct sql_source *source, struct sql_scan *scan)
     assert(source->magic == SOURCE_MAGIC);
     atomic_store(&source->inits, 0);
     atomic_store(&source->scan, scan);
+}
+
+bool sql_source_was_refused(const struct sql_source *source)
+{
+    assert(source->magic == SOURCE_MAGIC);
+    return atomic_load(&source->refused);
 }

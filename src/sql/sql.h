@@ -5,7 +5,9 @@
 #include "base/base.h"
 #include "column/column.h"
 #include "sql/body.h"
+#include "sql/gets.h"
 #include "sql/macros.h"
+#include "sql/sparse.h"
 
 /*
  * sql - DuckDB behind our own words
@@ -105,6 +107,8 @@ struct sql_source;
 int sql_register_source(struct sql_conn *conn, const char *name, const struct type *row_type,
                         struct sql_source **ret_source, struct err *err);
 void sql_source_attach(struct sql_source *source, struct sql_scan *scan); /* NULL detaches */
+/* True when a statement tried to read it without a scan; DuckDB does so to bind a PIVOT. */
+bool sql_source_was_refused(const struct sql_source *source);
 
 /* ---- scalar.c: our scalar functions ------------------------------------------------------ */
 

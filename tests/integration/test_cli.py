@@ -54,9 +54,9 @@ def _plain(value):
     return "NaN" if isinstance(value, float) and value != value else value
 
 
-def query_rows(tmp_path: pathlib.Path, sql: str, *args) -> pa.Table:
+def query_rows(tmp_path: pathlib.Path, sql: str, *args, env: dict | None = None) -> pa.Table:
     out = tmp_path / "result.parquet"
-    expect(command("query", "--format", "parquet", "-o", out, sql, *args), 0)
+    expect(command("query", "--format", "parquet", "-o", out, sql, *args, env=env), 0)
     return pq.read_table(out)
 
 
@@ -367,9 +367,11 @@ def test_two_tables_and_versions_are_joined(corpus):
 
 
 @pytest.mark.parametrize("name, what", [
-    ("kernel-rs/table-with-dv-small", "deletion vector"),
-    ("kernel-rs/cdf-column-mapping-name-mode", "columnMapping"),
     ("kernel-java/catalog-owned-preview", "catalogManaged"),
+    ("kernel-rs/unshredded-variant", "variantType-preview"),
+    ("spark/variant-stats-no-checkpoint", "variantType"),
+    ("kernel-rs/table-with-geo", "geospatial"),
+    ("kernel-rs/void-column", "void"),
 ])
 def test_what_cannot_be_read_right_is_refused_by_name(corpus, name, what):
     expect(command("query", f"FROM delta_scan('{corpus / name}')"), 2, what)
