@@ -336,8 +336,10 @@ static void hide_fence(struct buf *body)
     struct str rest = buf_str(body);
     struct str line;
     while (str_split(&rest, '\n', &line)) {
-        if (line.len > 0 && !str_starts(line, STR("{\"txn\":"))) {
-            buf_add_str(&kept, line);
+        if (line.len > 0) {
+            /* As many lines as before: a commit says how many it has. */
+            bool txn = str_starts(line, STR("{\"txn\":"));
+            buf_add_str(&kept, txn ? STR("{\"hidden\":{}}") : line);
             buf_add_char(&kept, '\n');
         }
     }
