@@ -67,9 +67,10 @@ struct delta_options {
 };
 
 /*
- * Takes `store`, unless options say otherwise.  Reads the newest snapshot (version -1 when the log is empty).  Falls back past
- * a missing, stale or broken _last_checkpoint or checkpoint.  ERR_CORRUPT names the file and
- * line for a log that cannot be replayed: a gap, bad JSON, an empty N.json.
+ * Takes `store`, unless options say otherwise.  Reads the newest snapshot (version -1 when the log
+ * is empty).  Falls back past a missing, stale or broken _last_checkpoint or checkpoint.
+ * ERR_CORRUPT names the file and line for a log that cannot be replayed: a gap, bad JSON, an empty
+ * N.json.
  */
 int delta_open(struct store *store, const struct delta_options *options,
                struct delta_table **ret_table, struct err *err);

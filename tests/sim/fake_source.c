@@ -348,7 +348,7 @@ static bool is_down(struct fake_source *s)
 
 static int look_for_partitions(struct fake_source *s, struct err *err)
 {
-    if (!world_chance(s->in->world, 100)) {
+    if (!world_chance(s->in->world, 200)) {
         return 0;
     }
     TRY(check_epoch(s, err));

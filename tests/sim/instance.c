@@ -88,7 +88,8 @@ int __wrap_delta_sink_begin(struct delta_sink *sink, const struct sink_position 
                             size_t count, bool *ret_moved, struct err *err)
 {
     struct instance *in = instance_self();
-    TRY(__real_delta_sink_begin(sink, positions, count, ret_moved, err));
+    size_t recorded = in->world->broken == JOB_BREAK_START ? 0 : count;
+    TRY(__real_delta_sink_begin(sink, positions, recorded, ret_moved, err));
     if (*ret_moved) {
         TRACE("process %d: positions moved, begins anew", in->client.id);
         return 0;

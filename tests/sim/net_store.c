@@ -437,14 +437,6 @@ static int put_probe(struct store_net *s, struct str key, struct str body)
     return STORE_PUT_DONE;
 }
 
-/* --break=start: the start commit says nothing of the query. */
-static void strip_start(struct store_net *s, struct buf *body)
-{
-    if (s->net->broken == NET_BREAK_START && !s->client->begun) {
-        hide_fence(body);
-    }
-}
-
 static int net_put_if_absent(struct store *store, struct str key, struct str body, struct err *err)
 {
     struct store_net *s = net_of(store);
@@ -452,13 +444,10 @@ static int net_put_if_absent(struct store *store, struct str key, struct str bod
     if (is_probe(key)) {
         return put_probe(s, key, body);
     }
-    AUTO_BUF struct buf sent = {0};
-    buf_add_str(&sent, body);
-    strip_start(s, &sent);
     buf_reset(&s->last_body);
-    buf_add_str(&s->last_body, buf_str(&sent));
+    buf_add_str(&s->last_body, body);
     struct net_wait wait = {0};
-    uint64_t id = send_request(s->net, key, buf_str(&sent), false, &wait)->id;
+    uint64_t id = send_request(s->net, key, body, false, &wait)->id;
     TRACE("process %d: put_if_absent \"%.*s\" is request %" PRIu64, s->client->id, STR_FMT(key),
           id);
     for (;;) {

@@ -40,7 +40,7 @@ struct net_weather {
 };
 
 /* Rules that can be broken on purpose, to see that the oracle notices. */
-enum net_break { NET_BREAK_NONE, NET_BREAK_FENCE, NET_BREAK_START, NET_BREAK_READBACK };
+enum net_break { NET_BREAK_NONE, NET_BREAK_FENCE, NET_BREAK_READBACK };
 
 struct net {
     struct rng *rng;

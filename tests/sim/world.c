@@ -216,7 +216,7 @@ static void produce(struct world *world)
     uint64_t stream = rng_below(&world->rng, (uint64_t)world->stream_count);
     int partitions = topic->counts[stream];
     int number = (int)rng_below(&world->rng, (uint64_t)partitions);
-    if (partitions < TOPIC_STREAM_PARTITIONS && world_chance(world, 30)) {
+    if (partitions < TOPIC_STREAM_PARTITIONS && world_chance(world, 80)) {
         number = partitions;
         TRACE("topic: a partition more");
     }
@@ -306,7 +306,7 @@ static void disturb(struct world *world, struct sim_counts *counts)
     uint64_t dice = rng_below(&world->rng, 100);
     if (dice < 10 && in != NULL && world->asleep == NULL) {
         nap(world, in, counts);
-    } else if (dice < 20 && world->with_months && world->asleep != NULL) {
+    } else if (dice < 20 && world->with_months) {
         month(world, counts);
     } else if (dice < 50 && in != NULL) {
         reap(world, in);
@@ -317,7 +317,7 @@ static void disturb(struct world *world, struct sim_counts *counts)
     } else if (dice < 62) {
         recreate_topic(world);
     } else if (live_count < LIVE_MAX) {
-        instance_start(world, world_chance(world, 150));
+        instance_start(world, world_chance(world, 250));
         counts->starts++;
     }
 }
@@ -471,14 +471,15 @@ static void init_job(struct world *world, const struct sim_options *options)
     }
     world->stream_count = world_chance(world, 250) ? 2 : 1;
     for (int i = 0; i < world->stream_count; i++) {
-        world->topics[0].counts[i] = 2;
+        world->topics[0].counts[i] = 1 + (int)rng_below(rng, 2);
     }
     for (int p = 0; p < TOPIC_PARTITIONS_MAX; p++) {
         world->intents[p] = -1;
     }
     for (uint64_t i = rng_below(rng, 10); i > 0; i--) {
         int stream = (int)rng_below(rng, (uint64_t)world->stream_count);
-        int p = stream * TOPIC_STREAM_PARTITIONS + (int)rng_below(rng, 2);
+        int p = stream * TOPIC_STREAM_PARTITIONS;
+        p += (int)rng_below(rng, (uint64_t)world->topics[0].counts[stream]);
         topic_produce(&world->topics[0], p, &world->mix, rng);
     }
 }
@@ -496,7 +497,7 @@ static void init(struct world *world, uint64_t seed, const struct sim_options *o
     world->with_restore = world_chance(world, 150);
     world->with_recreation = world_chance(world, 150) || options->job_broken == JOB_BREAK_VERIFY;
     world->db = world_chance(world, 60) || options->months ? options->db : NULL;
-    world->with_months = world_chance(world, world->db != NULL ? 500 : 30) || options->months;
+    world->with_months = world_chance(world, world->db != NULL ? 500 : 100) || options->months;
     world->plan = pipeline_load(world);
 }
 

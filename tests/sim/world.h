@@ -55,6 +55,7 @@ struct world_weather {
 /* Rules of job/ that can be broken on purpose, to see that the oracle notices. */
 enum job_break {
     JOB_BREAK_NONE,
+    JOB_BREAK_START,  /* the start commit records no positions */
     JOB_BREAK_TAKEN,  /* a batch is committed although fewer messages were taken than pushed */
     JOB_BREAK_LATE,   /* positions are read when the batch commits, not when it is sealed */
     JOB_BREAK_VERIFY, /* a topic that was made again looks like the old one */
