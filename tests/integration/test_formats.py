@@ -327,3 +327,69 @@ def test_the_first_message_is_waited_for(kafka, topic, table, sluice):
     kafka.produce(name, ['{"id": 2}'])
     wait_until(lambda: any(r["id"] == 2 for r in place.rows()), "the row")
     assert process.stop() == 0
+
+
+# --- the examples -------------------------------------------------------------------------
+
+
+def test_gtfs_feeds_in_protobuf_give_the_table_that_they_give_in_json(kafka, topic, table, sluice,
+                                                                     tmp_path):
+    from google.protobuf import json_format
+    from sluicetest import deps
+    proto = deps.TREE / "examples/vehicle_positions.proto"
+    compiled = tmp_path / "gtfs.desc"
+    subprocess.run(["protoc", f"--descriptor_set_out={compiled}", f"-I{proto.parent}", proto.name],
+                   check=True)
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(descriptor_pb2.FileDescriptorSet.FromString(compiled.read_bytes()).file[0])
+    cls = message_factory.GetMessageClass(
+        pool.FindMessageTypeByName("transit_realtime.FeedMessage"))
+    json_topic, binary_topic, ours, theirs = topic(), topic(), table(), table()
+    for n in range(40):
+        message = gtfs_feed(cls, n)
+        feed = json_format.MessageToDict(message, preserving_proto_field_name=True)
+        sent = kafka.produce(binary_topic, [message.SerializeToString()], keys=[f"feed_{n}"],
+                             headers=[("event_type", b"vehicle_positions")])
+        kafka.produce(json_topic, [json.dumps(feed | {
+            "producer_timestamp": sent[0].timestamp_ms / 1000, "source_id": f"feed_{n}",
+            "event_type": "vehicle_positions"})])
+    for name, place, file in [(json_topic, theirs, "vehicle_positions.sql"),
+                              (binary_topic, ours, "vehicle_positions_protobuf.sql")]:
+        env = {"KAFKA_BROKER": kafka.bootstrap, "KAFKA_TOPIC": name, "DELTA_LAKE_PATH": str(place),
+               "PROTO": str(proto)}
+        run = sluice((deps.TREE / "examples" / file).read_text(), "--available-now", env=env,
+                     name=file)
+        assert run.wait_exit() == 0, run.stderr
+    assert ours.read().schema.remove_metadata() == theirs.read().schema.remove_metadata()
+    assert comparable(ours) == comparable(theirs)
+    assert len(ours.rows()) > 80
+
+
+def comparable(place):
+    return sorted((json.dumps({k: v for k, v in row.items() if k != "processing_timestamp"},
+                              default=str, sort_keys=True) for row in place.rows()))
+
+
+def gtfs_feed(cls, number):
+    """Numbers that a float holds exactly; every third vehicle lacks what it may lack."""
+    feed = cls()
+    feed.header.gtfs_realtime_version = "2.0"
+    feed.header.incrementality = number % 2
+    feed.header.timestamp = 1_767_225_600 + number
+    for i in range(number % 7):
+        entity = feed.entity.add(id=f"e{number}_{i}")
+        vehicle = entity.vehicle
+        vehicle.trip.trip_id = f"1001_{i}"
+        vehicle.trip.start_date = f"2026010{i % 3 + 1}"
+        vehicle.position.latitude = 60 + i / 8
+        vehicle.position.longitude = 24.5
+        vehicle.current_status = i % 3  # has a default, which JSON does not say
+        if i % 3:
+            vehicle.trip.schedule_relationship = i % 4
+            vehicle.trip.direction_id = i % 2
+            vehicle.position.speed = i / 4
+            vehicle.current_stop_sequence = i
+            vehicle.timestamp = 1_767_225_600 + i
+            vehicle.vehicle.label = f"Bus {i} ü"
+            vehicle.occupancy_status = i % 7
+    return feed
