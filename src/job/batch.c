@@ -290,13 +290,30 @@ static int write_metas(struct batch_input *in, struct batch_local *local, const 
     return keep;
 }
 
+/* A bomb, or somebody's mistake: not even looked at. */
+static COLD enum codec_row refuse_size(const struct batch_input *in, struct codec *codec,
+                                       size_t bytes, struct column *const *columns, size_t row)
+{
+    for (size_t i = 0; i < in->input->declared_count; i++) {
+        if (columns[i] != NULL) {
+            column_set_null(columns[i], row);
+        }
+    }
+    codec->fault = (struct codec_fault){.reason = "size"};
+    snprintf(codec->fault.message, sizeof(codec->fault.message),
+             "a message of %zu bytes; maxMessageBytes is %" PRIu64, bytes, in->message_bytes_max);
+    return CODEC_ROW_BAD;
+}
+
 /* One message into row `row`: 1 = it is there, 0 = it was left out. */
 static int decode_message(struct batch_input *in, struct batch_local *local,
                           const struct message *m, struct column *const *columns, size_t row,
                           struct err *err)
 {
     struct codec *codec = local->codec;
-    enum codec_row decoded = codec_decode(codec, m->value, columns, row, &local->arena);
+    enum codec_row decoded = LIKELY(m->value.len <= in->message_bytes_max)
+                                 ? codec_decode(codec, m->value, columns, row, &local->arena)
+                                 : refuse_size(in, codec, m->value.len, columns, row);
     int keep = 1;
     if (UNLIKELY(in->evolve != NULL && codec->unknown_field)) {
         codec->unknown_field = false;
@@ -431,6 +448,8 @@ struct batch *batch_new(const struct plan_query *query, struct source *const *so
         in->input = &query->inputs.items[i];
         in->source = sources[i];
         in->packets = queue_new(queue_bytes);
+        uint64_t bytes_max = in->input->stream->message_bytes_max;
+        in->message_bytes_max = bytes_max == 0 ? UINT64_MAX : bytes_max;
         if (in->input->stream->codec.notice_unknown) {
             in->evolve = evolve_new(in->input->stream);
         }

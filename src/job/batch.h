@@ -67,6 +67,7 @@ struct batch_input {
     int32_t *end_epochs;             /* leader epochs at end_offsets; -1 = unknown */
     int64_t *log_ends; /* last known ends of the logs, when it was sealed; -1 = unknown */
     size_t partition_count;
+    uint64_t message_bytes_max;
     struct evolve *evolve; /* NULL = unknown fields are not looked for */
     struct batch_counts counts;
     atomic_int locals_open;

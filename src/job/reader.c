@@ -16,6 +16,8 @@
  *      the SQL cannot take; onBadRecord says what becomes of that one.
  *  (4) Partitions found while running are recorded in the table before they are
  *      read; a query that is to read what was there at its start leaves them be.
+ *  (5) Data that a source cannot deliver (a broken batch, offsets that are gone) ends the query
+ *      when everything before it is committed: the table's position is where it stands.
  */
 #include "job/query.h"
 
@@ -286,6 +288,9 @@ static int fill_batch(struct query *q, struct err *err)
     advance_tick(q);
     bool more = f.ended < f.batch->input_count;
     if (f.handed) {
+        if (rc == ERR_DATA) {
+            rc = 0; /* what came before is committed; the source will say it again (5) */
+        }
         q->batch_number++;
         bool failed_itself = atomic_load(&f.batch->aborted);
         if (failed_itself) {
@@ -599,7 +604,12 @@ int query_read(struct query *q, struct err *err)
             continue;
         }
         int64_t before = q->batch_number;
-        more = TRY(fill_batch(q, err)) == 1;
+        int rc = fill_batch(q, err);
+        if (rc == ERR_DATA && !query_wait_idle(q)) {
+            more = true; /* what came before has failed itself, and is to be read again */
+            continue;
+        }
+        more = TRY(rc) == 1;
         if (q->batch_number > before && q->message_limit > 0) {
             /* Small pieces go one at a time: the next limit depends on how this one ends. */
             if (query_wait_idle(q)) {

@@ -85,6 +85,8 @@ const struct option plan_stream_options[] = {
      "What becomes of a message that cannot be decoded, or that the SQL fails on: a row of NULLs, "
      "nothing, the end of the query, or a dead letter. A bad field alone is NULL with null; the "
      "others treat its message as bad, unless a _rescued_data column takes the field."},
+    {"maxMessageBytes", OPTION_BYTES, "128 MiB", NULL,
+     "A message whose value is larger, once decompressed, is bad."},
     {"maxBadRatio", OPTION_STRING, "1", NULL,
      "The query stops when more than this part of the messages is bad (0 to 1; looked at from 100 "
      "messages on), so that it does not swallow everything."},
@@ -190,6 +192,8 @@ int plan_option_apply_stream(const struct plan *plan, struct plan_stream *stream
     TRY(check(plan, settings, tables, "stream", err));
     TRY(plan_option_apply_format(plan, stream, err));
     TRY(apply_bad_record(plan, stream, err));
+    stream->message_bytes_max =
+        settings_bytes(settings, plan_stream_options, "maxMessageBytes", UINT64_MAX);
     struct str ratio = settings_str(settings, plan_stream_options, "maxBadRatio");
     if (!str_to_double(ratio, &stream->max_bad_ratio) ||
         !(stream->max_bad_ratio >= 0 && stream->max_bad_ratio <= 1)) {

@@ -157,3 +157,48 @@ def test_headers_are_a_column_when_named(kafka, topic, table, drain):
     rows = sorted(place.rows(), key=lambda r: r["n"])
     assert rows[0]["h"] == [{"key": "a", "value": b"1"}, {"key": "a", "value": None}]
     assert rows[0]["first"] == "a" and rows[1]["h"] is None
+
+
+# --- messages that are too much, and batches that are broken --------------------------------
+
+
+def test_a_bomb_is_a_dead_letter_and_its_size_is_told(kafka, topic, table, drain):
+    name, place = topic(config={"max.message.bytes": 20_000_000}), table()
+    bomb = b'{"v": "' + b"1" * 50_000_000 + b'"}'
+    for codec in ("gzip", "snappy", "lz4", "zstd"):
+        kafka.produce(name, ['{"v": "1"}', bomb, '{"v": "2"}'],
+                      config={"compression.type": codec, "message.max.bytes": 100_000_000})
+    drain(pipeline(kafka, place, name, stream=", maxMessageBytes = '10 MB'"))
+    assert sorted(r["v"] for r in place.rows()) == [1] * 4 + [2] * 4
+    rows = letters_of(place).rows()
+    assert [(r["reason"], r["value_bytes"], len(r["value"])) for r in rows] == [
+        ("size", len(bomb), 1 << 20)] * 4
+    assert {r["value_sha256"] for r in rows} == {hashlib.sha256(bomb).hexdigest()}
+
+
+def test_a_message_of_100_mb_is_a_row(kafka, topic, table, drain):
+    name, place = topic(), table()
+    kafka.produce(name, [b'{"v": "x", "s": "' + b"y" * 100_000_000 + b'"}'],
+                  config={"compression.type": "gzip", "message.max.bytes": 200_000_000})
+    drain(pipeline(kafka, place, name, columns="v STRING, s STRING",
+                   body="SELECT v, length(s) AS bytes FROM s"))
+    assert place.rows() == [{"v": "x", "bytes": 100_000_000}]
+
+
+def test_a_batch_whose_checksum_is_wrong_stops_the_query_at_its_offset(own_kafka, table, sluice):
+    broker, place = own_kafka(), table()
+    name = broker.create_topic()
+    for n in range(5):
+        broker.produce(name, [json.dumps({"v": str(n), "n": n})])
+    broker.stop()
+    segment = next((broker.folder / "data" / f"{name}-0").glob("*.log"))
+    data = bytearray(segment.read_bytes())
+    at = data.index(b'{"v": "3"')
+    data[at + 2] ^= 0x40
+    segment.write_bytes(bytes(data))
+    broker.start()
+    text = pipeline(broker, place, name)
+    process = sluice(text)
+    assert process.wait_exit() == 3, process.stderr
+    assert name in process.stderr and "offset 3" in process.stderr
+    assert sorted(r["n"] for r in place.rows()) == [0, 1, 2]  # what came before is there
