@@ -341,8 +341,9 @@ static void hide_fence(struct buf *body)
     struct str line;
     while (str_split(&rest, '\n', &line)) {
         if (line.len > 0) {
-            /* As many actions as before: a commit that lacks some is noticed. */
-            buf_add_str(&kept, str_starts(line, STR("{\"txn\":")) ? STR("{\"hidden\":{}}") : line);
+            /* As many lines as before: a commit says how many it has. */
+            bool txn = str_starts(line, STR("{\"txn\":"));
+            buf_add_str(&kept, txn ? STR("{\"hidden\":{}}") : line);
             buf_add_char(&kept, '\n');
         }
     }
