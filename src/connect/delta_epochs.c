@@ -64,10 +64,10 @@ void delta_epochs_set(struct delta_epochs *e, struct str place_name, int32_t par
     struct delta_epochs_place *place = place_find(e, place_name);
     if (place == NULL) {
         place = vec_push(&e->places);
-        assert(place != NULL);
         *place = (struct delta_epochs_place){.name = str_dup(place_name)};
     }
     size_t at = place_at(place, partition);
+    assert(at == place->items.count || place->items.items != NULL);
     if (at == place->items.count || place->items.items[at].partition != partition) {
         vec_push(&place->items);
         struct delta_epoch *items = place->items.items;
