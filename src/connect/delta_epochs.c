@@ -67,12 +67,15 @@ void delta_epochs_set(struct delta_epochs *e, struct str place_name, int32_t par
         *place = (struct delta_epochs_place){.name = str_dup(place_name)};
     }
     size_t at = place_at(place, partition);
+    assert(at == place->items.count || place->items.items != NULL);
     if (at == place->items.count || place->items.items[at].partition != partition) {
         vec_push(&place->items);
         struct delta_epoch *items = place->items.items;
+        assert(items != NULL);
         memmove(&items[at + 1], &items[at], (place->items.count - 1 - at) * sizeof(*items));
         items[at].partition = partition;
     }
+    assert(place->items.items != NULL);
     place->items.items[at].epoch = epoch < 0 ? -1 : epoch;
 }
 

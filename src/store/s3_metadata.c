@@ -402,6 +402,7 @@ int store_s3_metadata_instance(struct stop *stop, struct store_s3_credentials *r
     }
     buf_add_str(&role, str_trim(name));
     found = TRY(instance_get(&x, base.ptr, ROLES_PATH, buf_str(&role), buf_str(&token), err));
+    assert(token.ptr != NULL);
     explicit_bzero(token.ptr, token.len);
     if (found == 0) {
         return err_set_retry(err, "the instance metadata service has no keys for its role");
