@@ -249,13 +249,12 @@ static int parse_identity(struct parser *p, const struct json *v, struct str spa
                     kind_names[s->kind]);
     }
     json_get_str(json_find(v, "namespace"), &space);
-    s->full_name = join_name(p, space, name);
-    if (s->full_name.len > 0 && s->full_name.ptr[0] == '.') {
-        s->full_name = str_skip(s->full_name, 1);
-    }
+    /* ".R" is R without a namespace. */
+    s->full_name = str_starts(name, STR(".")) ? str_skip(name, 1) : join_name(p, space, name);
     s->name = name_of(s->full_name);
     struct str shown = str_head(s->full_name, 128);
-    if (!is_name(s->name)) {
+    if (!is_name(s->name) || str_starts(s->full_name, STR(".")) ||
+        str_find_str(s->full_name, STR("..")) >= 0) {
         return fail(place, err, "\"%.*s\" is no name; letters, digits and '_' are", STR_FMT(shown));
     }
     for (int k = 0; k < AVRO_RECORD; k++) {

@@ -186,6 +186,10 @@ static void what_is_wrong_is_told_with_its_place(void **state)
                    "avro schema, field \"1a\": this is no name; letters, digits and '_' are");
     assert_refused(RECORD(FIELD("a", "{\"type\":\"record\",\"name\":\"R\",\"fields\":[]}")),
                    "avro schema, field \"a\": \"R\" is defined twice");
+    assert_refused("{\"type\":\"fixed\",\"name\":\"R\",\"namespace\":\".\",\"size\":1}",
+                   "avro schema: \"..R\" is no name; letters, digits and '_' are");
+    assert_refused("{\"type\":\"fixed\",\"name\":\"a..R\",\"size\":1}",
+                   "avro schema: \"a..R\" is no name; letters, digits and '_' are");
     assert_refused("{\"type\":\"record\",\"name\":\"R\"}",
                    "avro schema: record \"R\" has no array \"fields\"");
     assert_refused("{\"type\":\"record\",\"name\":\"int\",\"fields\":[]}",

@@ -53,7 +53,8 @@ def fixed(name: str, size: int, **more) -> dict:
 
 RICH = record(
     "Rich", flag="boolean", small="int", big="long", single="float", real="double", blob="bytes",
-    text="string", mood=enum("Mood", "HAPPY", "SAD", "a_mood_with_a_long_name"), six=fixed("Six", 6),
+    text="string", mood=enum("Mood", "HAPPY", "SAD", "a_mood_with_a_long_name"),
+    six=fixed("Six", 6),
     day=logical("int", "date"), at_ms=logical("long", "timestamp-millis"),
     at_us=logical("long", "timestamp-micros"), at_ns=logical("long", "timestamp-nanos"),
     local_ms=logical("long", "local-timestamp-millis"),
@@ -350,7 +351,8 @@ def test_aliases_of_the_reader_are_resolved_as_spark_does(spark, tmp_path):
     assert set(compare(spark, tmp_path, messages, writer, reader)) == {"ok"}
 
 
-def test_a_symbol_that_the_reader_lacks_spoils_the_row_to_spark_and_the_field_to_us(spark, tmp_path):
+def test_a_symbol_that_the_reader_lacks_spoils_the_row_to_spark_and_the_field_to_us(
+        spark, tmp_path):
     writer = record("R", a=enum("E", "A", "B"), b="int")
     reader = record("R", a=enum("E", "A"), b="int")
     messages = encode(writer, [{"a": "A", "b": 1}, {"a": "B", "b": 2}])
