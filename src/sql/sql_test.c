@@ -333,6 +333,11 @@ static void an_interrupt_before_the_statement_is_not_lost(void **state)
     struct err err;
     sql_interrupt(f->conn);
     assert_int_equal(sql_run(f->conn, "SELECT 1", &err), ERR_CANCELED);
+    AUTO_ARENA struct arena arena = {0};
+    const struct type *row_type = NULL;
+    assert_int_equal(sql_describe(f->conn, "SELECT 1 AS a", &arena, &row_type, &err), ERR_CANCELED);
+    assert_int_equal(sql_describe(f->conn, "SELECT nothing", &arena, &row_type, &err),
+                     ERR_CANCELED);
     sql_uninterrupt(f->conn);
     OK(f, sql_run(f->conn, "SELECT 1", &f->err));
 }

@@ -180,7 +180,11 @@ int sql_describe(struct sql_conn *conn, const char *select, struct arena *arena,
                  const struct type **ret_row_type, struct err *err)
 {
     AUTO_PREPARED duckdb_prepared_statement statement = NULL;
-    if (duckdb_prepare(conn->conn, select, &statement) != DuckDBSuccess) {
+    bool prepared = duckdb_prepare(conn->conn, select, &statement) == DuckDBSuccess;
+    if (atomic_load(&conn->interrupted)) {
+        return err_set(err, ERR_CANCELED, "interrupted"); /* the error would not say so */
+    }
+    if (!prepared) {
         return err_set(err, ERR_CONFIG, "%s", duckdb_prepare_error(statement));
     }
     if (duckdb_prepared_statement_type(statement) != DUCKDB_STATEMENT_TYPE_SELECT) {
