@@ -37,8 +37,8 @@ void query_fail(struct query *q, const struct err *err)
 
 void query_cancel(struct query *q)
 {
-    stop_set(&q->cancel);
     MUTEX_GUARD(&q->lock);
+    stop_set(&q->cancel); /* under the lock: the next attempt's is made anew */
     if (q->live_conn != NULL) {
         sql_interrupt(q->live_conn);
     }

@@ -118,9 +118,10 @@ static void end_query(struct query *q, int rc, const struct err *err)
     cond_broadcast(&q->changed);
 }
 
-/* A cancel ends an attempt; the next one begins with a new flag. */
+/* A cancel ends an attempt; the next one begins with a new flag. Somebody may be canceling. */
 static void renew_cancel(struct query *q)
 {
+    MUTEX_GUARD(&q->lock);
     stop_done(&q->cancel);
     stop_init(&q->cancel);
 }
