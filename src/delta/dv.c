@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "delta/delta.h"
 
+#include <stdlib.h>
+
 /*
  * dv - deletion vectors: the rows of a file that do not count any more
  *
@@ -358,7 +360,8 @@ static int uuid_key(struct str path, struct buf *key, struct err *err)
 /* An absolute path in the folder of a local table. */
 static int absolute_key(struct store *store, struct str path, struct buf *key, struct err *err)
 {
-    const char *root = store_local_root(store);
+    const char *local = store_local_root(store);
+    AUTO_FREE char *root = local == NULL ? NULL : realpath(local, NULL);
     AUTO_BUF struct buf decoded = {0};
     struct str rest = path;
     if (str_starts_nocase(path, STR("file:"))) {

@@ -191,55 +191,6 @@ static void without_knowledge_nothing_is_excluded(void **state)
     assert_false(sql_filter_excludes(gets.items[0].filter, nothing_known, NULL));
 }
 
-static void every_read_has_its_own_columns_and_filter(void **state)
-{
-    (void)state;
-    struct err err;
-    struct sql_gets gets;
-    assert_int_equal(1,
-                     sql_gets_of(conn,
-                                 "SELECT a.name FROM __src_0() a JOIN __src_0() b ON a.id = b.id "
-                                 "WHERE a.id < 3 AND b.price > 7",
-                                 &arena, &gets, &err));
-    assert_int_equal(2, gets.count);
-    for (size_t i = 0; i < 2; i++) {
-        const struct sql_get *get = &gets.items[i];
-        bool has_name = false;
-        bool has_price = false;
-        assert_true(str_eq_c(get->function, "__src_0"));
-        for (size_t c = 0; c < get->column_count; c++) {
-            has_name = has_name || get->columns[c] == COL_NAME;
-            has_price = has_price || get->columns[c] == COL_PRICE;
-        }
-        assert_int_equal(2, get->column_count);
-        assert_true(has_name != has_price);
-        assert_true(sql_filter_excludes(get->filter, known_range, NULL));
-    }
-}
-
-static void a_cte_that_is_used_twice_keeps_what_either_use_needs(void **state)
-{
-    (void)state;
-    struct err err;
-    struct sql_gets gets;
-    assert_int_equal(1,
-                     sql_gets_of(conn,
-                                 "WITH x AS MATERIALIZED (SELECT * FROM __src_0()) SELECT a.name "
-                                 "FROM x a, x b WHERE a.id = 1 AND b.id = 150",
-                                 &arena, &gets, &err));
-    for (size_t i = 0; i < gets.count; i++) {
-        assert_false(sql_filter_excludes(gets.items[i].filter, known_range, NULL));
-    }
-}
-
-static void a_statement_without_a_plan_to_show_is_an_outcome(void **state)
-{
-    (void)state;
-    struct err err;
-    struct sql_gets gets;
-    assert_int_equal(0, sql_gets_of(conn, "SELECT nothing FROM nowhere", &arena, &gets, &err));
-}
-
 /* ---- against DuckDB ------------------------------------------------------------------------ */
 
 static struct sql_range measured[4];
@@ -391,9 +342,6 @@ int main(void)
         cmocka_unit_test(conditions_that_no_row_within_the_bounds_can_pass_exclude),
         cmocka_unit_test(conditions_that_a_row_may_pass_do_not_exclude),
         cmocka_unit_test(without_knowledge_nothing_is_excluded),
-        cmocka_unit_test(every_read_has_its_own_columns_and_filter),
-        cmocka_unit_test(a_cte_that_is_used_twice_keeps_what_either_use_needs),
-        cmocka_unit_test(a_statement_without_a_plan_to_show_is_an_outcome),
         cmocka_unit_test(what_is_excluded_has_no_row_that_passes),
     };
     return cmocka_run_group_tests(tests, open_db, close_db);

@@ -7,7 +7,6 @@
 #include <cmocka.h>
 
 #include "sql/sql.h"
-#include "sql/thrift.h"
 
 static struct sql_db *db;
 static struct sql_conn *conn;
@@ -282,20 +281,6 @@ static void a_tail_that_is_no_parquet_is_told_from_an_encrypted_one(void **state
     assert_int_equal(ERR_CONFIG, sql_parquet_tail(STR("\1\0\0\0PARE"), 100, &bytes, &err));
 }
 
-static void thrift_that_nests_without_end_is_bad(void **state)
-{
-    (void)state;
-    char bytes[4096];
-    struct thrift t;
-    struct thrift_struct s = {0};
-    memset(bytes, 0x1C, sizeof(bytes)); /* field 1, struct */
-    sql_thrift_init(&t, str_n(bytes, sizeof(bytes)));
-    assert_true(sql_thrift_field(&t, &s));
-    sql_thrift_skip(&t, &s);
-    assert_true(t.bad);
-    assert_false(sql_thrift_field(&t, &s));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -309,7 +294,6 @@ int main(void)
         cmocka_unit_test(damaged_footers_are_errors_or_stay_in_bounds),
         cmocka_unit_test(a_number_of_rows_that_comes_twice_is_damage),
         cmocka_unit_test(a_tail_that_is_no_parquet_is_told_from_an_encrypted_one),
-        cmocka_unit_test(thrift_that_nests_without_end_is_bad),
     };
     return cmocka_run_group_tests(tests, open_db, close_db);
 }

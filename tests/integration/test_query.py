@@ -521,6 +521,32 @@ def test_mapped_columns_are_read_all_the_way_down(minio, tmp_path, mode, rename)
         assert files_read(f"SELECT 1 FROM delta_scan('{place}') WHERE p = 'b'", env) == (0, 1)
 
 
+@pytest.mark.parametrize("mode", ["name", "id"])
+def test_mapped_columns_come_in_parts_from_s3(minio, tmp_path, mode):
+    """The columns of the table in another order than those of the files."""
+    rows = 120_000
+    names = {"c": 4, "a": 2, "b": 3, "id": 1}
+    table = Hand(tmp_path / "t", [(name, "long" if name == "id" else "string", mapped(number))
+                                  for name, number in names.items()],
+                 {"delta.columnMapping.mode": mode, "delta.columnMapping.maxColumnId": "4"},
+                 ["columnMapping"])
+    data = duckdb.sql(f"SELECT i AS id, md5('a' || i) AS a, md5('b' || i) AS b, md5('c' || i) AS c "
+                      f"FROM range({rows}) t(i)").to_arrow_table()
+    fields = [pa.field(f"col-{names[f.name]}", f.type,
+                       metadata={"PARQUET:field_id": str(names[f.name])}) for f in data.schema]
+    table.add(pa.table(data.columns, schema=pa.schema(fields)), row_group_size=20_000)
+    location = table.commit(minio, f"query/parts-{mode}")
+    result = expect(command("query", "--stats", "-fcsv", f"SELECT b, id FROM delta_scan('{location}') "
+                            "WHERE id IN (7, 100007) ORDER BY id", env=minio.sluice_env()), 0)
+    assert result.stdout == "b,id\n" + "".join(
+        duckdb.sql(f"SELECT md5('b{n}') || ',{n}'").fetchone()[0] + "\n" for n in (7, 100007))
+    found = STATS.search(result.stderr)
+    assert int(found[7]) < int(found[6]) / 4
+    for column in ("a", "b", "c"):
+        sql = f"SELECT count(*) AS n FROM delta_scan('{location}') WHERE {column} = md5('{column}77')"
+        assert csv(sql, minio.sluice_env()) == "n\n1\n"
+
+
 def test_a_file_without_the_ids_of_the_mapping_is_refused(minio, tmp_path):
     table = mapped_table(tmp_path / "t", "id")
     table.add(physical(False), values={"col-9": "x"})
