@@ -24,6 +24,9 @@
 
 #define TAIL 9
 
+/* As job/query.c opens the database that writes checkpoints. */
+#define MEMORY_BYTES ((uint64_t)512 << 20)
+
 /* Longer than anybody keeps the tombstone. */
 #define OLD_MS INT64_C(1600000000000)
 
@@ -384,7 +387,7 @@ static int measure(const char *what, const char *location, const char *spool, si
 {
     AUTO_FREE struct measure *m = mem_new(struct measure);
     AUTO_SQL_DB struct sql_db *db = NULL;
-    struct sql_db_options sql = {.temp_dir = spool};
+    struct sql_db_options sql = {.memory_bytes = MEMORY_BYTES, .threads = 1, .temp_dir = spool};
     TRY(sql_open(&sql, &db, err));
     *m = (struct measure){.location = location, .spool = spool, .db = db};
     m->wanted = repeats < ARRAY_COUNT(m->samples) ? repeats : ARRAY_COUNT(m->samples);

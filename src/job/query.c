@@ -387,6 +387,7 @@ void query_close_parts(struct query *q)
     sql_close(p->db);
     sql_close(p->service_db);
     spool_close(p);
+    sql_partitions_done(&p->partitions);
     mem_free(p->copy_select);
     arena_done(&p->arena);
     *p = (struct query_parts){.spool_lock = -1};
