@@ -223,7 +223,7 @@ static void an_open_reads_the_checkpoint_and_what_came_after(void **state)
     (void)state;
     char name[32];
     struct counts counts = {0};
-    AUTO_STORE struct store *store = old_table(name);
+    UNUSED AUTO_STORE struct store *store = old_table(name);
     AUTO_DELTA struct delta_table *table = open_counted(store_memory_open(name), &counts);
     assert_int_equal(delta_snapshot(table)->version, COMMITS);
     assert_int_equal(counts.lists, 1);
@@ -237,7 +237,7 @@ static void a_commit_on_an_old_table_looks_at_its_tip_and_puts(void **state)
     struct err err;
     char name[32];
     struct counts counts = {0};
-    AUTO_STORE struct store *store = old_table(name);
+    UNUSED AUTO_STORE struct store *store = old_table(name);
     AUTO_DELTA struct delta_table *table = open_counted(store_memory_open(name), &counts);
     counts = (struct counts){0};
     for (int64_t i = 1; i <= 100; i++) {
@@ -314,7 +314,7 @@ static void a_checkpoint_lists_nothing_and_reads_the_commits_since_the_last(void
     int64_t rows = 0;
     char name[32];
     struct counts counts = {0};
-    AUTO_STORE struct store *plain = old_table(name);
+    UNUSED AUTO_STORE struct store *plain = old_table(name);
     AUTO_STORE struct store *store = count(store_memory_open(name), &counts);
     OK(write_checkpoint(store, COMMITS, &rows, &err));
     assert_int_equal(rows, COMMITS + 3);
@@ -337,7 +337,6 @@ static void a_version_between_checkpoints_is_found_without_the_hint(void **state
     OK(write_checkpoint(store, 30, &rows, &err)); /* before the hint */
     assert_int_equal(rows, 33);
     assert_int_equal(counts.lists, 1);
-    AUTO_ARENA struct arena arena = {0};
     AUTO_STATE struct delta_state at = {0};
     AUTO_SEGMENT struct delta_segment segment = {0};
     struct delta_options options = {.db = env.db, .spool = env.spool};
