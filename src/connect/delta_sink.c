@@ -59,6 +59,7 @@ struct delta_sink {
     bool checkpoint_running;    /* guarded by .lock */
     int64_t checkpoint_wanted;  /* owned by the task while it runs */
     int64_t checkpoint_written; /* guarded by .lock; -1 = none new */
+    int64_t checkpoint_rows;    /* guarded by .lock; of checkpoint_written */
 };
 
 /* "<stream>/<topic>/<topic-id>" */
@@ -814,13 +815,15 @@ static void checkpoint_run(void *user)
 {
     struct delta_sink *sink = user;
     struct err err;
+    int64_t rows = 0;
     FAILPOINT("before_checkpoint");
     int rc = delta_checkpoint_write(delta_store(sink->table), sink->db, sink->spool,
-                                    sink->checkpoint_wanted, &err);
+                                    sink->checkpoint_wanted, &rows, &err);
     FAILPOINT("after_checkpoint");
     MUTEX_GUARD(&sink->lock);
     if (rc >= 0) {
         sink->checkpoint_written = sink->checkpoint_wanted;
+        sink->checkpoint_rows = rows;
     }
     sink->checkpoint_running = false;
 }
@@ -828,16 +831,18 @@ static void checkpoint_run(void *user)
 void delta_sink_maintain(struct delta_sink *sink)
 {
     int64_t written = -1;
+    int64_t rows = 0;
     {
         MUTEX_GUARD(&sink->lock);
         if (sink->checkpoint_running) {
             return;
         }
         written = sink->checkpoint_written;
+        rows = sink->checkpoint_rows;
         sink->checkpoint_written = -1;
     }
     if (written >= 0) {
-        delta_checkpoint_done(sink->table, written);
+        delta_checkpoint_done(sink->table, written, rows);
     }
     if (!delta_checkpoint_due(sink->table)) {
         return;

@@ -23,13 +23,19 @@
  *  (3) Feature lists of the protocol are written exactly when the numbers ask
  *      for them: a checkpoint that loses them breaks the table.
  *  (4) The hint goes forward only, and after the checkpoint.
- *  (5) Two writers of one checkpoint write the same content: the last one wins
+ *  (5) Row groups are small: one a thread is in memory, and that is what a
+ *      checkpoint of a million files takes (docs/decisions/0006).
+ *  (6) Two writers of one checkpoint write the same content: the last one wins
  *      and nothing is lost.  Failing leaves the table as it was.
  *
  * When to write one is delta_checkpoint_due; who does, job/.
  */
 #define CHECKPOINT_WEEK_US  ((int64_t)7 * 24 * 3600 * 1000000)
 #define CHECKPOINT_TAIL_MIN 10
+/* Between two checkpoints, unless the tail gets longer than CHECKPOINT_TAIL_REST meanwhile. */
+#define CHECKPOINT_REST_US   ((int64_t)10 * 1000000)
+#define CHECKPOINT_TAIL_REST 1000
+#define CHECKPOINT_GROUP     20480 /* rows */
 
 static int64_t property_us(const struct delta_snapshot *snapshot, const char *name,
                            int64_t otherwise_us)
@@ -41,28 +47,44 @@ static int64_t property_us(const struct delta_snapshot *snapshot, const char *na
 
 /* ---- when ------------------------------------------------------------------------------------ */
 
-bool delta_checkpoint_due(const struct delta_table *table)
+/* Work in proportion to what is new: a checkpoint of n rows is worth it after n / 50 commits. */
+static bool is_tail_long(const struct delta_table *table, int64_t now_us)
 {
     const struct delta_snapshot *snapshot = &table->state.snapshot;
     int64_t tail = snapshot->version - snapshot->checkpoint_version;
     int64_t interval = 0;
-    if (snapshot->version < 0) {
-        return false;
-    }
     struct str text = delta_property(snapshot, "delta.checkpointInterval");
     if (text.ptr != NULL && str_to_i64(text, &interval) && interval > 0) {
         return tail >= interval;
     }
-    int64_t share = table->state.live_count / 50;
-    return tail > (share > CHECKPOINT_TAIL_MIN ? share : CHECKPOINT_TAIL_MIN);
+    int64_t share = table->state.row_count / 50;
+    if (tail <= (share > CHECKPOINT_TAIL_MIN ? share : CHECKPOINT_TAIL_MIN)) {
+        return false;
+    }
+    bool rested =
+        !table->checkpoint_asked || now_us - table->checkpoint_asked_us >= CHECKPOINT_REST_US;
+    return rested || tail > CHECKPOINT_TAIL_REST;
 }
 
-void delta_checkpoint_done(struct delta_table *table, int64_t version)
+bool delta_checkpoint_due(struct delta_table *table)
+{
+    int64_t now_us = clock_boot_us();
+    if (table->state.snapshot.version < 0 || !is_tail_long(table, now_us)) {
+        return false;
+    }
+    table->checkpoint_asked = true;
+    table->checkpoint_asked_us = now_us;
+    return true;
+}
+
+void delta_checkpoint_done(struct delta_table *table, int64_t version, int64_t row_count)
 {
     struct delta_snapshot *snapshot = &table->state.snapshot;
     assert(version <= snapshot->version);
     if (version > snapshot->checkpoint_version) {
         snapshot->checkpoint_version = version;
+        /* Expired tombstones went; what came since is about a file a commit. */
+        table->state.row_count = row_count + snapshot->version - version;
     }
 }
 
@@ -179,7 +201,7 @@ static void print_copy(const struct delta_snapshot *snapshot, struct str head, s
     add_head_items(v2, true, sql);
     buf_add_c(sql, " FROM gone) TO ");
     sql_quote_text(sql, out_path);
-    buf_add_c(sql, " (FORMAT parquet, COMPRESSION snappy)");
+    buf_printf(sql, " (FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE %d)", CHECKPOINT_GROUP);
 }
 
 /* What is in the file that was written: rows, and rows with an add. */
@@ -251,7 +273,8 @@ static int build(struct delta_replay *replay, struct str path, struct checkpoint
     return 0;
 }
 
-static int write_checkpoint(struct delta_replay *replay, struct store *store, struct err *err)
+static int write_checkpoint(struct delta_replay *replay, struct store *store,
+                            int64_t *ret_row_count, struct err *err)
 {
     struct checkpoint_counts counts = {0};
     uint64_t bytes = 0;
@@ -262,11 +285,13 @@ static int write_checkpoint(struct delta_replay *replay, struct store *store, st
     TRY(fs_file_size(path.ptr, &bytes, err));
     (void)snprintf(key, sizeof(key), DELTA_LOG_DIR "%020" PRId64 ".checkpoint.parquet", version);
     TRY(store_put_file(store, str_of(key), path.ptr, err));
-    return write_hint(store, version, bytes, &counts, err);
+    TRY(write_hint(store, version, bytes, &counts, err));
+    *ret_row_count = counts.actions;
+    return 0;
 }
 
 int delta_checkpoint_write(struct store *store, struct sql_db *db, const char *spool,
-                           int64_t version, struct err *err)
+                           int64_t version, int64_t *ret_row_count, struct err *err)
 {
     assert(version >= 0);
     AUTO_REPLAY struct delta_replay replay = {0};
@@ -281,7 +306,7 @@ int delta_checkpoint_write(struct store *store, struct sql_db *db, const char *s
         rc = delta_replay_open(&replay, store, db, spool, version, err);
     }
     if (rc >= 0) {
-        rc = write_checkpoint(&replay, store, err);
+        rc = write_checkpoint(&replay, store, ret_row_count, err);
     }
     return rc < 0 ? err_wrap(err, "checkpoint of version %" PRId64, version) : 0;
 }

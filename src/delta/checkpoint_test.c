@@ -57,6 +57,12 @@ static struct delta_table *open_named(const char *name)
     return table;
 }
 
+static int write_checkpoint(struct store *store, int64_t version, struct err *err)
+{
+    int64_t rows = 0;
+    return delta_checkpoint_write(store, env.db, env.spool, version, &rows, err);
+}
+
 static void delete_commits(struct store *store, int64_t first, int64_t last)
 {
     struct err err;
@@ -129,7 +135,7 @@ static void a_checkpoint_says_what_the_commits_said(void **state)
     assert_string_equal(files_of(store, 2, &arena), "b c 1 {}  \n");
     for (int64_t version = 2; version <= 4; version++) {
         /* 3 and 4 are built from the one before. */
-        OK(delta_checkpoint_write(store, env.db, env.spool, version, &err));
+        OK(write_checkpoint(store, version, &err));
         delete_commits(store, 0, version - 1);
     }
     assert_string_equal(files_of(store, -1, &arena), files_at_4);
@@ -137,7 +143,7 @@ static void a_checkpoint_says_what_the_commits_said(void **state)
     const struct delta_snapshot *snapshot = delta_snapshot(table);
     assert_int_equal(snapshot->version, 4);
     assert_int_equal(snapshot->checkpoint_version, 4);
-    assert_int_equal(table->state.live_count, 3);
+    assert_int_equal(table->state.row_count, 10);
     assert_int_equal(snapshot->txns.count, 2);
     assert_int_equal(delta_find_txn(snapshot, STR("z"))->version, 2);
     assert_int_equal(delta_find_txn(snapshot, STR("m"))->version, 7);
@@ -174,7 +180,7 @@ static void tombstones_stay_until_they_are_old(void **state)
     static const char key[] = "_delta_log/00000000000000000004.checkpoint.parquet";
     AUTO_STORE struct store *store = new_store(name);
     make_history(store);
-    OK(delta_checkpoint_write(store, env.db, env.spool, 4, &err));
+    OK(write_checkpoint(store, 4, &err));
     assert_int_equal(ask(store, key, "count(remove.path)"), 2); /* d, and e with its old vector */
     assert_int_equal(ask(store, key, "count(*) FILTER (remove.path = 'a')"), 0);
     assert_int_equal(ask(store, key, "count(add.path)"), 3);
@@ -196,7 +202,7 @@ static void a_v2_table_gets_a_checkpoint_with_its_row(void **state)
         "[\"v2Checkpoint\"],\"writerFeatures\":[\"v2Checkpoint\",\"appendOnly\"]}}"
         "\n" TEST_METADATA_OF("t-1", "\"delta.checkpointPolicy\":\"v2\""));
     test_put_commit(store, 1, ADD("a", ""));
-    OK(delta_checkpoint_write(store, env.db, env.spool, 1, &err));
+    OK(write_checkpoint(store, 1, &err));
     assert_int_equal(ask(store, key, "sum(checkpointMetadata.version)"), 1);
     delete_commits(store, 0, 0);
     AUTO_DELTA struct delta_table *table = open_named(name);
@@ -218,7 +224,7 @@ static void expired_txns_are_left_out(void **state)
                     "{\"txn\":{\"appId\":\"old\",\"version\":1,\"lastUpdated\":1000}}\n"
                     "{\"txn\":{\"appId\":\"never\",\"version\":1}}\n"
                     "{\"txn\":{\"appId\":\"new\",\"version\":1,\"lastUpdated\":9000000000000}}\n");
-    OK(delta_checkpoint_write(store, env.db, env.spool, 1, &err));
+    OK(write_checkpoint(store, 1, &err));
     AUTO_DELTA struct delta_table *table = open_named(name);
     assert_int_equal(delta_snapshot(table)->txns.count, 1);
     assert_non_null(delta_find_txn(delta_snapshot(table), STR("new")));
@@ -231,8 +237,7 @@ static void a_checkpoint_never_comes_before_its_commit(void **state)
     char name[32];
     AUTO_STORE struct store *store = new_store(name);
     make_history(store);
-    FAILS(delta_checkpoint_write(store, env.db, env.spool, 5, &err), ERR_CONFIG,
-          "000005.json\" is not there");
+    FAILS(write_checkpoint(store, 5, &err), ERR_CONFIG, "000005.json\" is not there");
 }
 
 static void the_hint_goes_forward_only(void **state)
@@ -242,8 +247,8 @@ static void the_hint_goes_forward_only(void **state)
     char name[32];
     AUTO_STORE struct store *store = new_store(name);
     make_history(store);
-    OK(delta_checkpoint_write(store, env.db, env.spool, 4, &err));
-    OK(delta_checkpoint_write(store, env.db, env.spool, 2, &err));
+    OK(write_checkpoint(store, 4, &err));
+    OK(write_checkpoint(store, 2, &err));
     int64_t version = -1;
     int64_t adds = -1;
     assert_int_equal(OK(delta_log_read_hint(store, &version, &adds, &err)), 1);
@@ -267,8 +272,8 @@ static void hints_and_checkpoints_that_are_broken_are_passed(void **state)
     AUTO_ARENA struct arena arena = {0};
     AUTO_STORE struct store *store = new_store(name);
     make_history(store);
-    OK(delta_checkpoint_write(store, env.db, env.spool, 1, &err));
-    OK(delta_checkpoint_write(store, env.db, env.spool, 3, &err));
+    OK(write_checkpoint(store, 1, &err));
+    OK(write_checkpoint(store, 3, &err));
     delete_commits(store, 0, 0);
     OK(store_put(store, STR("_delta_log/00000000000000000003.checkpoint.parquet"), STR("PAR1junk"),
                  &err));
@@ -367,7 +372,7 @@ static void a_log_cleaned_under_us_is_loaded_again(void **state)
     for (int64_t v = 5; v <= 9; v++) {
         test_put_commit(store, v, "{\"txn\":{\"appId\":\"other\",\"version\":1}}\n");
     }
-    OK(delta_checkpoint_write(store, env.db, env.spool, 8, &err));
+    OK(write_checkpoint(store, 8, &err));
     delete_commits(store, 0, 7);
     /* The put at 5 would succeed: the listing must come first. */
     table->state.snapshot.refreshed_boot_us -= (int64_t)11 * 60 * 1000000;
@@ -394,7 +399,7 @@ static void many_commits_are_read_in_order(void **state)
     assert_int_equal(delta_snapshot(table)->txns.count, 7);
     assert_int_equal(delta_find_txn(delta_snapshot(table), STR("a2"))->version, 100);
     assert_true(delta_checkpoint_due(table));
-    delta_checkpoint_done(table, 95);
+    delta_checkpoint_done(table, 95, 9);
     assert_false(delta_checkpoint_due(table));
 }
 
@@ -423,11 +428,11 @@ static void a_checkpoint_that_fails_anywhere_leaves_the_table_readable(void **st
             AUTO_ARENA struct arena arena = {0};
             AUTO_STORE struct store *store = new_store(name);
             make_history(store);
-            OK(delta_checkpoint_write(store, env.db, env.spool, 2, &err));
+            OK(write_checkpoint(store, 2, &err));
             struct fault_plan plan = {faults[f], at, 0};
             AUTO_STORE struct store *faulty =
                 store_faulty_open(store_memory_open(name), nth_fails, &plan);
-            int rc = delta_checkpoint_write(faulty, env.db, env.spool, 4, &err);
+            int rc = write_checkpoint(faulty, 4, &err);
             assert_string_equal(files_of(store, -1, &arena), files_at_4);
             if (plan.ops < at) {
                 assert_int_equal(rc, 0);

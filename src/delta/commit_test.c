@@ -96,7 +96,7 @@ static void a_commit_is_read_back_by_everybody(void **state)
     assert_int_equal(txn->version, 41);
     assert_true(txn->last_updated_ms > 0);
     assert_int_equal(s.plan.ops, 2); /* the look at the tip, the put */
-    assert_int_equal(s.table->state.live_count, 1);
+    assert_int_equal(s.table->state.row_count, 1);
 }
 
 static void the_first_line_of_a_commit_says_who_and_what(void **state)

@@ -522,10 +522,12 @@ static void our_checkpoint_says_what_the_log_said(void **state)
         (void)count_live(delta_store(table), fact->path, &with_stats);
         check_again(fact, path, buf_str(&metadata), with_stats);
         int64_t version = delta_snapshot(table)->version;
-        if (delta_checkpoint_write(delta_store(table), corpus.db, spool(), version, &err) < 0) {
+        int64_t rows = 0;
+        if (delta_checkpoint_write(delta_store(table), corpus.db, spool(), version, &rows, &err) <
+            0) {
             fail_msg("%.*s: %s", STR_FMT(fact->path), err.msg);
         }
-        delta_checkpoint_done(table, version);
+        delta_checkpoint_done(table, version, rows);
         AUTO_FREE char *command = mem_printf(
             "find '%s/_delta_log' -name '*.json' -not -name '%020" PRId64 ".json' -delete", path,
             version);

@@ -204,16 +204,21 @@ int delta_protocol_for(struct arena *arena, const struct delta_protocol *now,
 
 /* ---- checkpoint.c ---------------------------------------------------------------------------- */
 
-/* True when the tail since the last checkpoint is longer than design.md 2b allows. */
-bool delta_checkpoint_due(const struct delta_table *table);
+/*
+ * True when the tail since the last checkpoint is long for the table's size; the caller then
+ * tries. Not again within ten seconds, unless that tail exceeds a thousand commits or the table
+ * has a delta.checkpointInterval.
+ */
+bool delta_checkpoint_due(struct delta_table *table);
 /*
  * Writes the checkpoint of `version` and _last_checkpoint; any thread, own connection to `db`.
  * Built by SQL from the previous checkpoint and the commits since, without holding the files in
- * memory. Failing never hurts the table.
+ * memory. Failing never hurts the table. *ret_row_count is what it holds.
  */
 int delta_checkpoint_write(struct store *store, struct sql_db *db, const char *spool,
-                           int64_t version, struct err *err);
-void delta_checkpoint_done(struct delta_table *table, int64_t version); /* tells the handle */
+                           int64_t version, int64_t *ret_row_count, struct err *err);
+/* Tells the handle. */
+void delta_checkpoint_done(struct delta_table *table, int64_t version, int64_t row_count);
 
 /* ---- reading: files.c, history.c ------------------------------------------------------------- */
 

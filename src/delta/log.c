@@ -225,6 +225,23 @@ int delta_log_list(struct store *store, int64_t from, struct delta_log_list *lis
     return rc < 0 ? err_wrap(err, "list \"" DELTA_LOG_DIR "\"") : 0;
 }
 
+int delta_log_probe(struct store *store, int64_t version, struct delta_log_list *list,
+                    struct err *err)
+{
+    for (;; version++) {
+        char room[DELTA_LOG_KEY_BYTES];
+        struct store_entry entry;
+        int rc = store_head(store, delta_log_commit_key(room, version), &entry, err);
+        if (rc < 0) {
+            return err_wrap(err, "look for new commits");
+        }
+        if (rc == STORE_ABSENT) {
+            return 0;
+        }
+        *vec_push(&list->commits) = version;
+    }
+}
+
 void delta_log_list_done(struct delta_log_list *list)
 {
     vec_done(&list->commits);

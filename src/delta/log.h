@@ -55,6 +55,13 @@ void delta_log_list_done(struct delta_log_list *list);
 /* Adds what there is from version `from` on (0 = everything). */
 int delta_log_list(struct store *store, int64_t from, struct delta_log_list *list, struct err *err);
 
+/*
+ * The same from `version` on, found by asking for one commit after the other, without the
+ * checkpoints: for a store whose lists read whole folders, from a version that should be there.
+ */
+int delta_log_probe(struct store *store, int64_t version, struct delta_log_list *list,
+                    struct err *err);
+
 /* The version that _last_checkpoint names, and its number of adds (-1 = unknown). Outcome 1, or
  * 0 when there is none or it is garbage. */
 int delta_log_read_hint(struct store *store, int64_t *ret_version, int64_t *ret_add_count,

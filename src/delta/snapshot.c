@@ -16,7 +16,10 @@
  *       LIST everything ──► older checkpoint … ──► version 0
  *
  * Refresh: one LIST that starts at the version we know, and the commits that it
- * shows.  Nothing grows with the age of the table.
+ * shows; where a LIST reads a whole folder, the next versions are asked for by name.
+ * A given version (a checkpoint's, a query's): the hint's checkpoint and the commits
+ * from there on have known names, nothing is listed.  So nothing grows with the age
+ * of the table but the first LIST of a local log that nobody cleans up.
  *
  *  (1) The hint is only that: missing, garbage, stale or dangling, it costs a
  *      longer LIST and nothing else.
@@ -27,6 +30,8 @@
  *      was cleaned, or the table made anew: it is loaded again, and another
  *      table id is an error.
  *  (4) A commit is applied whole or not at all.
+ *  (5) The newest version at open comes from a LIST: only that shows a gap, beyond
+ *      which we would commit into the middle of another history.
  *
  * Appending is commit.c; the meaning of actions state.c.
  */
@@ -35,6 +40,9 @@ void delta_segment_done(struct delta_segment *segment)
 {
     delta_log_list_done(&segment->list);
 }
+
+/* So many commits behind a hint are read without a look for a newer checkpoint. */
+#define SNAPSHOT_BY_NAME_MAX 20000
 
 /* ---- loading from scratch -------------------------------------------------------------------- */
 
@@ -46,6 +54,8 @@ struct snapshot_loader {
     int64_t hint_version;
     struct delta_state *state;
     struct delta_segment *segment;
+    bool by_name;  /* the segment was made up without a LIST */
+    bool no_names; /* it must not be */
 };
 
 static int on_checkpoint_action(void *user, const struct delta_action *action, struct err *err)
@@ -70,10 +80,11 @@ static int load_checkpoint(struct snapshot_loader *loader,
     TRY(delta_load_open(&load, loader->store, conn, loader->options->spool, checkpoint, err));
     TRY(delta_load_actions(&load, on_checkpoint_action, loader, err));
     vec_foreach (struct delta_load_file, file, &load.files) {
-        state->live_count += file->row_count; /* no less than the adds */
+        state->row_count += file->row_count;
     }
-    if (loader->hint_version == checkpoint->version && loader->hint_add_count >= 0) {
-        state->live_count = loader->hint_add_count;
+    /* Sidecars and JSON are not looked into here. */
+    if (loader->hint_version == checkpoint->version && loader->hint_add_count > state->row_count) {
+        state->row_count = loader->hint_add_count;
     }
     return delta_state_check(state, err);
 }
@@ -123,6 +134,44 @@ static int list_again(struct snapshot_loader *loader, int64_t from, struct err *
     return delta_log_list(loader->store, from, &loader->segment->list, err);
 }
 
+/*
+ * The hint's checkpoint as the base of a given version, without a LIST. Outcome 1, or 0 when a
+ * LIST must tell: no such names, a broken checkpoint, a hint too old to be worth its long tail.
+ */
+static int try_by_name(struct snapshot_loader *loader, struct err *err)
+{
+    struct delta_log_list *list = &loader->segment->list;
+    struct store_entry entry;
+    char room[DELTA_LOG_KEY_BYTES];
+    char key[64];
+    int64_t base = loader->hint_version;
+    if (loader->no_names || loader->target == INT64_MAX ||
+        loader->target - base > SNAPSHOT_BY_NAME_MAX) {
+        return 0;
+    }
+    struct str newest = delta_log_commit_key(room, loader->target);
+    if (TRY(store_head(loader->store, newest, &entry, err)) == STORE_ABSENT) {
+        return 0;
+    }
+    (void)snprintf(key, sizeof(key), DELTA_LOG_DIR "%020" PRId64 ".checkpoint.parquet", base);
+    if (TRY(store_head(loader->store, str_of(key), &entry, err)) == STORE_ABSENT) {
+        return 0;
+    }
+    struct delta_log_checkpoint *checkpoint = vec_push(&list->checkpoints);
+    *checkpoint =
+        (struct delta_log_checkpoint){.kind = DELTA_LOG_CLASSIC, .version = base, .file_count = 1};
+    checkpoint->files = arena_new(&list->arena, struct store_entry);
+    checkpoint->files[0] = entry;
+    checkpoint->files[0].key = arena_str(&list->arena, str_of(key));
+    for (int64_t version = base + 1; version <= loader->target; version++) {
+        *vec_push(&list->commits) = version;
+    }
+    bool broken = false;
+    struct err why;
+    loader->by_name = TRY(try_checkpoints(loader, &broken, &why, err)) == 1;
+    return loader->by_name;
+}
+
 /* Chooses and loads the base. */
 static int load_base(struct snapshot_loader *loader, struct err *err)
 {
@@ -131,6 +180,9 @@ static int load_base(struct snapshot_loader *loader, struct err *err)
     int has_hint = TRY(
         delta_log_read_hint(loader->store, &loader->hint_version, &loader->hint_add_count, err));
     if (has_hint && loader->hint_version > 0 && loader->hint_version <= loader->target) {
+        if (TRY(try_by_name(loader, err)) == 1) {
+            return 0;
+        }
         TRY(list_again(loader, loader->hint_version, err));
         if (TRY(try_checkpoints(loader, &broken, &why, err)) == 1) {
             return 0;
@@ -201,6 +253,26 @@ static int keep_info(void *user, const struct delta_log_commit *commit, struct e
     return 0;
 }
 
+static int load(struct snapshot_loader *loader, struct err *err)
+{
+    struct delta_state *state = loader->state;
+    struct delta_segment *segment = loader->segment;
+    TRY(load_base(loader, err));
+    TRY(find_end(loader, err));
+    if (loader->target != INT64_MAX && segment->version != loader->target) {
+        return err_set(err, ERR_CONFIG, "the log has no version %" PRId64, loader->target);
+    }
+    int64_t first = state->snapshot.version + 1;
+    TRY(delta_log_read(loader->store, first, segment->version, NULL, on_tail_commit, loader, err));
+    /* A checkpoint holds no commitInfo: its own commit may still be there. */
+    if (segment->checkpoint != NULL && segment->checkpoint->version == segment->version) {
+        struct err gone;
+        (void)delta_log_read(loader->store, segment->version, segment->version, NULL, keep_info,
+                             state, &gone);
+    }
+    return 0;
+}
+
 int delta_snapshot_load(struct store *store, const struct delta_options *options, int64_t version,
                         struct delta_state *state, struct delta_segment *segment, struct err *err)
 {
@@ -213,23 +285,17 @@ int delta_snapshot_load(struct store *store, const struct delta_options *options
         .state = state,
         .segment = segment,
     };
-    state->snapshot.refreshed_boot_us = clock_boot_us();
-    int64_t looked_us = state->snapshot.refreshed_boot_us;
-    TRY(load_base(&loader, err));
-    TRY(find_end(&loader, err));
-    if (version >= 0 && segment->version != version) {
-        return err_set(err, ERR_CONFIG, "the log has no version %" PRId64, version);
-    }
-    int64_t first = state->snapshot.version + 1;
-    TRY(delta_log_read(store, first, segment->version, NULL, on_tail_commit, &loader, err));
-    /* A checkpoint holds no commitInfo: its own commit may still be there. */
-    if (segment->checkpoint != NULL && segment->checkpoint->version == segment->version) {
-        struct err gone;
-        (void)delta_log_read(store, segment->version, segment->version, NULL, keep_info, state,
-                             &gone);
+    int64_t looked_us = clock_boot_us();
+    int rc = load(&loader, err);
+    if (rc < 0 && loader.by_name && err->retry) {
+        /* A commit was not where its name said: a LIST tells a gap from a log being cleaned. */
+        loader.by_name = false;
+        loader.no_names = true;
+        segment->checkpoint = NULL;
+        rc = load(&loader, err);
     }
     state->snapshot.refreshed_boot_us = looked_us;
-    return 0;
+    return rc < 0 ? rc : 0;
 }
 
 /* ---- the handle
@@ -315,6 +381,27 @@ static int reload(struct delta_table *table, struct err *err)
     return DELTA_ADVANCE_RELOADED;
 }
 
+/* Somebody else may have written a checkpoint meanwhile: for the plan of ours. */
+static int see_checkpoints(struct delta_table *table, const struct delta_log_list *list,
+                           struct err *err)
+{
+    struct delta_snapshot *snapshot = &table->state.snapshot;
+    int64_t newest = *vec_last(&list->commits);
+    int64_t hinted = -1;
+    int64_t adds = -1;
+    for (size_t i = 0; i < list->checkpoints.count; i++) {
+        int64_t version = list->checkpoints.items[i].version;
+        hinted = version <= newest ? version : hinted;
+    }
+    if (table->store->lists_whole_folders && newest > snapshot->version) {
+        (void)TRY(delta_log_read_hint(table->store, &hinted, &adds, err));
+    }
+    if (hinted > snapshot->checkpoint_version && hinted <= newest) {
+        snapshot->checkpoint_version = hinted;
+    }
+    return 0;
+}
+
 static int follow_commit(void *user, const struct delta_log_commit *commit, struct err *err)
 {
     struct delta_table *table = user;
@@ -328,7 +415,12 @@ int delta_snapshot_advance(struct delta_table *table, struct err *err)
     struct delta_snapshot *snapshot = &table->state.snapshot;
     int64_t looked_us = clock_boot_us();
     AUTO_LOG_LIST struct delta_log_list list = {0};
-    TRY(delta_log_list(table->store, snapshot->version < 0 ? 0 : snapshot->version, &list, err));
+    if (snapshot->version >= 0 && table->store->lists_whole_folders) {
+        TRY(delta_log_probe(table->store, snapshot->version, &list, err));
+    } else {
+        TRY(delta_log_list(table->store, snapshot->version < 0 ? 0 : snapshot->version, &list,
+                           err));
+    }
     if (snapshot->version < 0) {
         bool empty = list.commits.count == 0 && list.checkpoints.count == 0;
         snapshot->refreshed_boot_us = looked_us;
@@ -343,12 +435,7 @@ int delta_snapshot_advance(struct delta_table *table, struct err *err)
     if (list.commits.count == 0) {
         return reload(table, err);
     }
-    for (size_t i = 0; i < list.checkpoints.count; i++) {
-        int64_t version = list.checkpoints.items[i].version;
-        if (version > snapshot->checkpoint_version && version <= *vec_last(&list.commits)) {
-            snapshot->checkpoint_version = version; /* somebody else wrote it */
-        }
-    }
+    TRY(see_checkpoints(table, &list, err));
     int64_t newest = *vec_last(&list.commits);
     TRY(delta_log_read(table->store, known + 1, newest, NULL, follow_commit, table, err));
     snapshot->refreshed_boot_us = looked_us;

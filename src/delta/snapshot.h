@@ -15,10 +15,12 @@ struct delta_table {
     struct delta_state state;
     struct delta_conflict conflict;
     struct delta_counters counters;
-    struct rng rng;          /* jitter */
-    int64_t checked_changes; /* state.changes for which delta_check_append was fine */
-    int64_t own_version;     /* of our newest commit; 0 with own_bytes 0 = none yet */
-    uint64_t own_bytes;      /* of its body */
+    struct rng rng;              /* jitter */
+    int64_t checked_changes;     /* state.changes for which delta_check_append was fine */
+    bool checkpoint_asked;       /* delta_checkpoint_due was true, and when it was last */
+    int64_t checkpoint_asked_us; /* clock_boot_us */
+    int64_t own_version;         /* of our newest commit; 0 with own_bytes 0 = none yet */
+    uint64_t own_bytes;          /* of its body */
 };
 
 /* What a snapshot was made of: base checkpoint, then commits base + 1 … version. */

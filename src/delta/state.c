@@ -174,7 +174,7 @@ int delta_state_apply_commit(struct delta_state *state, const struct delta_log_c
         delta_state_apply(state, commit->version, &commit->actions.items[i]);
     }
     state->snapshot.version = commit->version;
-    state->live_count += commit->add_count - commit->remove_count;
+    state->row_count += commit->add_count; /* a remove takes the place of its add */
     return delta_state_check(state, err);
 }
 

@@ -13,8 +13,8 @@ struct delta_state {
     struct delta_snapshot snapshot;
     struct arena arena; /* strings of the snapshot */
     bool has_protocol, has_metadata;
-    int64_t changes;    /* of protocol and metadata so far */
-    int64_t live_count; /* of files; exact enough to plan checkpoints */
+    int64_t changes;   /* of protocol and metadata so far */
+    int64_t row_count; /* about what a checkpoint now has to hold, tombstones included */
 };
 
 void delta_state_init(struct delta_state *state); /* version -1 */

@@ -114,6 +114,7 @@ static int run_copy(struct query *q, struct batch *batch, struct err *err)
         .file_bytes = q->table->file_bytes,
         .partition_count = q->table->partition_columns.count,
         .partition_names = p->query->partition_keys,
+        .partitions = &p->partitions,
     };
     for (size_t i = 0; i < batch->input_count; i++) {
         sql_source_attach(batch->inputs[i].input->source, &batch->inputs[i].scan);

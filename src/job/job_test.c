@@ -103,11 +103,11 @@ static char *ask(struct fixture *f, const char *expr)
     struct files files = {.f = f};
     struct delta_snapshot snapshot;
     OK(f, delta_files(store, f->db, f->dir, -1, &f->arena, &snapshot, on_file, &files, &f->err));
-    AUTO_FREE char *query =
-        files.count == 0
-            ? mem_printf("SELECT '(no files)'")
-            : mem_printf("SELECT (%s)::VARCHAR FROM read_parquet([%s], union_by_name = true)", expr,
-                         files.list.ptr);
+    AUTO_FREE char *query = files.count == 0
+                                ? mem_printf("SELECT '(no files)'")
+                                : mem_printf("SELECT (%s)::VARCHAR FROM read_parquet([%s], "
+                                             "union_by_name = true, filename = true)",
+                                             expr, files.list.ptr);
     buf_done(&files.list);
     AUTO_SQL_ROWS struct sql_rows *rows = NULL;
     OK(f, sql_query(f->conn, query, &rows, &f->err));
@@ -238,6 +238,21 @@ static void partitions_are_split_by_value(void **state)
     assert_true(fs_exists(folder));
     AUTO_FREE char *null_folder = mem_printf("%s/table/v=__HIVE_DEFAULT_PARTITION__", f->dir);
     assert_true(fs_exists(null_folder));
+}
+
+/* The first batch ends after 20,000 messages, and tells the next one what to expect. */
+static void many_partitions_get_every_row_once(void **state)
+{
+    struct fixture *f = *state;
+    OK(f, run(f, "CREATE STREAM events (event_id BIGINT) USING generator OPTIONS (kind = 'events', "
+                 "numRows = 30000, rowsPerSecond = 0, partitions = 3);"
+                 "CREATE STREAMING TABLE t USING delta LOCATION '@/table' PARTITIONED BY (k) AS "
+                 "SELECT _partition AS p, _offset AS o, _offset % 150 AS k FROM events;"));
+    assert_string_equal(ask(f, "count(*) || ' ' || count(DISTINCT (p, o)) || ' ' || sum(o)"),
+                        "30000 30000 149985000");
+    /* A file is of one partition, and each of two batches has one of each. */
+    assert_string_equal(ask(f, "count(DISTINCT k) || ' ' || count(DISTINCT filename)"), "150 300");
+    assert_string_equal(ask(f, "count(*) FILTER (o % 150 <> k)"), "0");
 }
 
 static void a_null_in_a_not_null_column_is_refused(void **state)
@@ -428,6 +443,7 @@ int main(void)
         TEST(a_row_the_sql_cannot_take_is_found_and_dropped),
         TEST(a_row_the_sql_cannot_take_ends_the_query_by_name),
         TEST(partitions_are_split_by_value),
+        TEST(many_partitions_get_every_row_once),
         TEST(a_null_in_a_not_null_column_is_refused),
         TEST(a_column_that_only_the_table_calls_not_null_is_checked),
         TEST(two_filters_over_one_stream_read_it_once),

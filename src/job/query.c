@@ -535,6 +535,7 @@ void query_close_parts(struct query *q)
     close_query(q);
     sql_close(p->service_db);
     spool_close(p);
+    sql_partitions_done(&p->partitions);
     arena_done(&p->arena);
     *p = (struct query_parts){.spool_lock = -1};
 }

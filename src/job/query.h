@@ -61,6 +61,7 @@ struct query_parts {
     char *copy_select;           /* with the table's spelling of names */
     const char *const *not_null; /* quoted paths of NOT NULL columns, NULL-terminated */
     const bool *partition_not_null;
+    struct sql_partitions partitions; /* owned by the encoder; of this attempt */
 };
 
 struct query {

@@ -25,6 +25,8 @@
 #define QUEUE_BYTES ((uint64_t)8 << 20)
 /* A batch is cut when its messages have come to this, whatever the trigger says. */
 #define BATCH_BYTES_MAX ((uint64_t)512 << 20)
+
+#define FIRST_PARTITIONED_MESSAGES 20000
 /* With trigger '0 seconds': time to gather after the first message, so that a trickle does not
  * become a commit a message. */
 #define LINGER_US 20000
@@ -65,6 +67,11 @@ static uint64_t messages_max(const struct query *q, const struct filling *f)
     }
     if (q->message_limit > 0 && q->message_limit < max) {
         max = q->message_limit;
+    }
+    /* The first batch tells how many partitions there are: a small one, for it takes longer. */
+    bool is_first = q->batch_number == 0 && q->table->partition_columns.count > 0;
+    if (is_first && max > FIRST_PARTITIONED_MESSAGES) {
+        max = FIRST_PARTITIONED_MESSAGES;
     }
     return max;
 }

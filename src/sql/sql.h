@@ -139,6 +139,17 @@ struct sql_file {
     const struct str *partition_values; /* in the order of partition_names; text of the key */
 };
 
+/*
+ * How many partitions the last batches of a query fell into, so that the next one is split within
+ * its memory (docs/decisions/0001).  {0} = nothing known yet.  Belongs to the query.
+ */
+struct sql_partitions {
+    VEC(uint64_t) now, before; /* hashes of keys, sorted; of the last batches and of those before */
+    int batch_count;           /* in .now */
+    bool known;
+};
+void sql_partitions_done(struct sql_partitions *partitions);
+
 struct sql_copy_options {
     const char *dir;         /* fresh and empty; files appear below */
     const char *compression; /* "snappy", "zstd", "uncompressed" */
@@ -146,12 +157,14 @@ struct sql_copy_options {
     uint64_t file_bytes; /* without partitions, about a file's size; 0 = 128 MiB */
     size_t partition_count;
     const char *const *partition_names; /* columns of the select, VARCHAR, left out of the files */
+    struct sql_partitions *partitions;  /* borrowed, learns; NULL = a few partitions at most */
 };
 
 struct sql_copy_result {
     int64_t row_count;
     size_t file_count;
     const struct sql_file *files; /* in the arena */
+    size_t bucket_count;          /* 0 = in one pass */
 };
 
 int sql_copy(struct sql_conn *conn, const char *select, const struct sql_copy_options *options,

@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -115,7 +116,8 @@ static int set_up(void **state)
 {
     struct fixture *f = mem_new(struct fixture);
     OK(f, fs_make_temp_dir("/tmp", "sluice-sql", &f->dir, &f->err));
-    struct sql_db_options options = {.threads = 2, .temp_dir = f->dir, .sandbox = true};
+    struct sql_db_options options = {
+        .memory_bytes = (uint64_t)256 << 20, .threads = 2, .temp_dir = f->dir, .sandbox = true};
     OK(f, sql_open(&options, &f->db, &f->err));
     OK(f, sql_connect(f->db, &f->conn, &f->err));
     struct type_field fields[] = {
@@ -253,6 +255,179 @@ static void copy_splits_by_text_keys(void **state)
         assert_int_equal(key.len, 5);
         assert_true(str_ends(key, STR("/%=")));
     }
+}
+
+/* ---- many partitions ---- */
+
+/* All columns, and nothing that depends on the order of rows. */
+#define ROWS_OF(from)                                                                              \
+    "SELECT count(*) || ' ' || sum(hash(id, name, tags, t, d, s, m)) || ' ' || "                   \
+    "count(DISTINCT id) FROM (" from ")"
+#define MANY                                                                                       \
+    "SELECT id, name, tags, make_timestamptz(id * 1000003) AS t, (id / 7)::DECIMAL(20, 3) AS d, "  \
+    "{'x': name, 'y': [id]} AS s, MAP {'k': id} AS m, 'v' || (id * 7919 %% "
+
+/* Rows of `dir` by what is in its files and their keys; what a file holds by its statistics. */
+static void check_split(struct fixture *f, const struct sql_copy_result *result, const char *want,
+                        size_t partitions)
+{
+    AUTO_BUF struct buf query = {0};
+    int64_t rows = 0;
+    buf_add_c(&query, "SELECT * FROM read_parquet([");
+    for (size_t i = 0; i < result->file_count; i++) {
+        const struct sql_file *file = &result->files[i];
+        buf_add_c(&query, i == 0 ? "" : ", ");
+        sql_quote_text(&query, file->path);
+        rows += file->row_count;
+        assert_int_equal(file->partition_count, 1);
+        assert_int_equal(file->partition_values[0].ptr[0], 'v');
+        assert_true(file->stats_count >= 7);
+        for (size_t k = 0; k < i; k++) {
+            assert_false(str_eq(file->partition_values[0], result->files[k].partition_values[0]));
+        }
+    }
+    buf_add_c(&query, "], hive_partitioning = false)");
+    assert_int_equal(result->file_count, partitions);
+    assert_int_equal(rows, result->row_count);
+    AUTO_FREE char *cell = mem_printf(ROWS_OF("%s"), query.ptr);
+    assert_cell(f, cell, want);
+    /* The key is in no file, and the columns are in their order. */
+    AUTO_FREE char *columns =
+        mem_printf("SELECT string_agg(column_name, ' ') FROM (DESCRIBE %s)", query.ptr);
+    assert_cell(f, columns, "id name tags t d s m");
+    /* Each file holds rows of its partition and all of them. */
+    const struct sql_file *first = &result->files[0];
+    AUTO_FREE char *keys = mem_printf(
+        "SELECT count(*) || ' ' || count(DISTINCT id * 7919 %% %zu) || ' ' || "
+        "min('v' || (id * 7919 %% %zu)) FROM read_parquet('%.*s', hive_partitioning = false)",
+        partitions, partitions, STR_FMT(first->path));
+    AUTO_FREE char *expected =
+        mem_printf("%" PRId64 " 1 %.*s", first->row_count, STR_FMT(first->partition_values[0]));
+    assert_cell(f, keys, expected);
+}
+
+/* Two batches, as the second one knows from the first. */
+static void split_twice(struct fixture *f, size_t partitions, size_t buckets_then)
+{
+    const char *names[] = {"__p0"};
+    struct sql_partitions known = {0};
+    int64_t total = 30000;
+    AUTO_FREE char *select = mem_printf(MANY "%zu) AS \"__p0\" FROM src()", partitions);
+    attach(f, total);
+    AUTO_FREE char *source = mem_printf(ROWS_OF(MANY "%zu) AS k FROM src()"), partitions);
+    AUTO_SQL_ROWS struct sql_rows *rows = NULL;
+    struct str cell;
+    OK(f, sql_query(f->conn, source, &rows, &f->err));
+    assert_int_equal(sql_rows_next(rows, &cell, &f->err), 1);
+    AUTO_FREE char *want = str_dup(cell);
+    for (int batch = 0; batch < 2; batch++) {
+        char name[32];
+        (void)snprintf(name, sizeof(name), "many-%zu-%d", partitions, batch);
+        struct sql_copy_options options = {.dir = copy_dir(f, name)->ptr,
+                                           .compression = "snappy",
+                                           .row_group_rows = 61440,
+                                           .partition_count = 1,
+                                           .partition_names = names,
+                                           .partitions = &known};
+        struct sql_copy_result result;
+        attach(f, total);
+        OK(f, sql_copy(f->conn, select, &options, &f->arena, &result, &f->err));
+        assert_int_equal(result.row_count, total);
+        assert_int_equal(result.bucket_count, batch == 0 ? 16 : buckets_then);
+        AUTO_FREE char *buckets = mem_printf("%s/buckets", options.dir);
+        assert_false(fs_exists(buckets)); /* the first pass leaves nothing */
+        check_split(f, &result, want, partitions);
+    }
+    sql_partitions_done(&known);
+}
+
+static void one_partition_goes_in_one_pass(void **state)
+{
+    split_twice(*state, 1, 0);
+}
+
+static void ten_partitions_go_in_one_pass(void **state)
+{
+    split_twice(*state, 10, 0);
+}
+
+static void five_hundred_partitions_go_through_buckets(void **state)
+{
+    split_twice(*state, 500, 32);
+}
+
+static void three_thousand_partitions_fit_into_the_memory_of_a_stream(void **state)
+{
+    split_twice(*state, 3000, 64);
+}
+
+static size_t buckets_of(struct fixture *f, struct sql_partitions *known, int64_t rows,
+                         int partitions)
+{
+    const char *names[] = {"__p0"};
+    char name[32];
+    static int number;
+    (void)snprintf(name, sizeof(name), "learn-%d", number++);
+    struct sql_copy_options options = {.dir = copy_dir(f, name)->ptr,
+                                       .compression = "snappy",
+                                       .row_group_rows = 61440,
+                                       .partition_count = 1,
+                                       .partition_names = names,
+                                       .partitions = known};
+    struct sql_copy_result result;
+    AUTO_FREE char *select =
+        mem_printf("SELECT id, 'v' || (id %% %d) AS \"__p0\" FROM src()", partitions);
+    attach(f, rows);
+    OK(f, sql_copy(f->conn, select, &options, &f->arena, &result, &f->err));
+    assert_int_equal(result.row_count, rows);
+    return result.bucket_count;
+}
+
+static void what_batches_had_decides_on_the_passes_of_the_next(void **state)
+{
+    struct fixture *f = *state;
+    struct sql_partitions known = {0};
+    assert_int_equal(buckets_of(f, &known, 0, 1), 16);    /* nothing is known */
+    assert_int_equal(buckets_of(f, &known, 100, 16), 16); /* and no rows tell nothing */
+    assert_int_equal(buckets_of(f, &known, 100, 17), 0);  /* 16 go at once, one is learnt */
+    assert_int_equal(buckets_of(f, &known, 100, 100), 2);
+    assert_int_equal(buckets_of(f, &known, 100, 1), 8);
+    /* Small batches add up to what a large one will have… */
+    for (int i = 0; i < 126; i++) {
+        assert_int_equal(buckets_of(f, &known, 1, 1), 8);
+    }
+    /* …and are forgotten after as many once more. */
+    for (int i = 0; i < 125; i++) {
+        (void)buckets_of(f, &known, 1, 1);
+    }
+    assert_int_equal(buckets_of(f, &known, 1, 1), 8);
+    (void)buckets_of(f, &known, 1, 1);
+    (void)buckets_of(f, &known, 1, 1);
+    assert_int_equal(buckets_of(f, &known, 1, 1), 0);
+    sql_partitions_done(&known);
+}
+
+static void an_error_of_the_scan_ends_the_first_pass(void **state)
+{
+    struct fixture *f = *state;
+    const char *names[] = {"__p0"};
+    struct sql_partitions known = {0};
+    attach(f, 1000000);
+    f->numbers.fail_at = 5000;
+    struct sql_copy_options options = {.dir = copy_dir(f, "fails")->ptr,
+                                       .compression = "snappy",
+                                       .row_group_rows = 10000,
+                                       .partition_count = 1,
+                                       .partition_names = names,
+                                       .partitions = &known};
+    struct sql_copy_result result;
+    struct err err;
+    assert_true(sql_copy(f->conn, "SELECT id, 'v' || id % 100 AS \"__p0\" FROM src()", &options,
+                         &f->arena, &result, &err) < 0);
+    assert_non_null(strstr(err.msg, "row 5000 is poisoned"));
+    assert_int_equal(atomic_load(&f->numbers.open), 0);
+    assert_false(known.known);
+    sql_partitions_done(&known);
 }
 
 static void a_large_copy_goes_on_in_the_next_file(void **state)
@@ -400,6 +575,16 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_source_without_a_batch_cannot_be_read, set_up, tear_down),
         cmocka_unit_test_setup_teardown(copy_writes_one_file_with_statistics, set_up, tear_down),
         cmocka_unit_test_setup_teardown(copy_splits_by_text_keys, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(one_partition_goes_in_one_pass, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(ten_partitions_go_in_one_pass, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(five_hundred_partitions_go_through_buckets, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(three_thousand_partitions_fit_into_the_memory_of_a_stream,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_batches_had_decides_on_the_passes_of_the_next, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(an_error_of_the_scan_ends_the_first_pass, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(a_large_copy_goes_on_in_the_next_file, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_empty_copy_gives_no_files, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_error_of_the_scan_ends_the_copy, set_up, tear_down),

@@ -180,6 +180,7 @@ struct store *store_faulty_open(struct store *inner, store_decide_fn decide_fn, 
     assert(inner != NULL);
     struct store_faulty *s = mem_new(struct store_faulty);
     s->base.ops = &faulty_ops;
+    s->base.lists_whole_folders = inner->lists_whole_folders;
     s->inner = inner;
     s->decide = decide_fn;
     s->user = user;

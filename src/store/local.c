@@ -497,6 +497,7 @@ int store_local_open(struct str path, struct store **ret_store, struct err *err)
     }
     struct store_local *s = mem_new(struct store_local);
     s->base.ops = &local_ops;
+    s->base.lists_whole_folders = true;
     s->root = root.len == 0 ? mem_strdup("") : buf_take(&root);
     stop_init(&s->stop);
     *ret_store = &s->base;

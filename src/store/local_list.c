@@ -94,6 +94,10 @@ static int read_names(const struct store_local_listing *l, DIR *dir, struct buf 
                       struct names *out, struct err *err)
 {
     size_t key_len = key->len;
+    struct str after = STR("");
+    if (str_starts(l->start_after, buf_str(key))) {
+        after = str_skip(l->start_after, key_len);
+    }
     for (;;) {
         errno = 0;
         struct dirent *e = readdir(dir); // NOLINT(concurrency-mt-unsafe): the stream is ours
@@ -102,6 +106,10 @@ static int read_names(const struct store_local_listing *l, DIR *dir, struct buf 
         }
         if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 ||
             str_starts(str_of(e->d_name), STR(STORE_KEY_TEMP))) {
+            continue;
+        }
+        /* Most names of a long log end here; a folder may still hold what comes after. */
+        if (str_cmp(str_of(e->d_name), after) < 0 && !str_starts(after, str_of(e->d_name))) {
             continue;
         }
         int kind = kind_of(dirfd(dir), e);

@@ -130,6 +130,41 @@ static int setup_local(void **state)
 
 #define CASE(fn) cmocka_unit_test_setup_teardown(fn, setup_local, teardown)
 
+struct behind {
+    struct str after;
+    struct buf *out;
+};
+
+/* What a list from the start gives behind `after`. */
+static int expect_behind(void *user, const struct store_entry *entry, struct err *err)
+{
+    (void)err;
+    struct behind *want = user;
+    if (str_cmp(entry->key, want->after) > 0) {
+        buf_printf(want->out, "%.*s=1,", STR_FMT(entry->key));
+    }
+    return 0;
+}
+
+static void every_start_of_a_listing_agrees_with_the_whole_one(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const keys[] = {"a",   "a-b/x", "a0",   "ab/c/d", "ab/c0",   "ab-/e",
+                                       "b/a", "b/a.x", "b/ab", "b/b/b",  "b.0/abc", "z"};
+    static const char *const more[] = {"a/", "a-", "ab", "ab/", "ab/c", "ab/c/", "b/a/", "b0", "~"};
+    for (size_t i = 0; i < ARRAY_COUNT(keys); i++) {
+        put(f, keys[i], "x");
+    }
+    for (size_t i = 0; i < ARRAY_COUNT(keys) + ARRAY_COUNT(more); i++) {
+        const char *after = i < ARRAY_COUNT(keys) ? keys[i] : more[i - ARRAY_COUNT(keys)];
+        AUTO_BUF struct buf expected = {0};
+        buf_add_c(&expected, "");
+        struct behind want = {str_of(after), &expected};
+        assert_ok(f, store_list(f->s, STR(""), STR(""), expect_behind, &want, &f->err));
+        assert_list(f, "", after, expected.len == 0 ? "" : expected.ptr);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -140,6 +175,7 @@ int main(void)
         CASE(a_file_on_another_file_system_is_copied),
         CASE(a_folder_is_no_object),
         CASE(a_circle_of_links_ends_the_listing_with_an_error),
+        CASE(every_start_of_a_listing_agrees_with_the_whole_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,6 +22,8 @@
  */
 struct store {
     const struct store_ops *ops;
+    /* A list reads all names of a folder, wherever it starts: to ask by name is cheaper. */
+    bool lists_whole_folders;
 };
 
 /* What put_if_absent answers. */
