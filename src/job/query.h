@@ -3,7 +3,7 @@
 #define JOB_QUERY_H
 
 #include "job/batch.h"
-#include "job/hold.h"
+#include "job/holds.h"
 #include "job/job.h"
 
 /*

@@ -76,7 +76,7 @@ struct plan_stream {
     int64_t sample_us;        /* or for so long */
     bool infer_timestamps;
     enum plan_bad_record on_bad_record;
-    uint64_t message_bytes_max; /* a larger value is a bad message */
+    uint64_t message_bytes_max;       /* a larger value is a bad message */
     double max_bad_ratio;             /* of bad messages, beyond which the query stops; 1 = never */
     uint64_t max_offsets_per_trigger; /* 0 = no limit */
 };

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef JOB_HOLD_H
-#define JOB_HOLD_H
+#ifndef JOB_HOLDS_H
+#define JOB_HOLDS_H
 
 #include "connect/connector.h"
 #include "plan/plan.h"
 
 /*
- * hold - partitions that wait for a schema, private to job/
+ * holds - partitions that wait for a schema, private to job/
  *
  * A message in Confluent's wire format is decoded by a schema of the registry.  The reader sees to
  * it that the schema is there before the message gets into a batch; while the registry does not

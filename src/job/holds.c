@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * hold - partitions that wait for a schema
+ * holds - partitions that wait for a schema
  *
  *  (1) A partition is held at the first message whose schema is missing; what the source delivers
  *      of it after that is dropped (source_partition.held), and read again when it is free.
@@ -8,7 +8,7 @@
  *      first, but registries are replicated.  So it is asked for again, for ever; who knows better
  *      skips the message (`sluice offsets skip`).
  */
-#include "job/hold.h"
+#include "job/holds.h"
 
 #include <stdio.h>
 
