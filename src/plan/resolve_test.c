@@ -57,7 +57,8 @@ static int resolve(struct fixture *f, const char *text, bool connect)
     plan_free(f->plan);
     f->plan = NULL;
     TRY(plan_load(STR("p.sql"), buf_str(&pipeline), &f->plan, &f->err));
-    struct plan_resolve_options options = {.connect = connect, .stop = &f->stop, .wait_us = 5000000};
+    struct plan_resolve_options options = {
+        .connect = connect, .stop = &f->stop, .wait_us = 5000000};
     return plan_resolve(f->plan, &options, &f->err);
 }
 
