@@ -142,19 +142,27 @@ PROTOBUF_HOT const char *protobuf_decode_scalar(struct codec_protobuf *d,
     switch (node->op) {
     case OP_VARINT8:
         behind = wire_varint(p, end, &value.bits);
-        ((uint64_t *)col->data)[row] = value.bits;
+        if (LIKELY(behind != NULL)) { /* else the row need not be there */
+            ((uint64_t *)col->data)[row] = value.bits;
+        }
         break;
     case OP_VARINT4:
         behind = wire_varint(p, end, &value.bits);
-        ((uint32_t *)col->data)[row] = (uint32_t)value.bits;
+        if (LIKELY(behind != NULL)) {
+            ((uint32_t *)col->data)[row] = (uint32_t)value.bits;
+        }
         break;
     case OP_UVARINT4:
         behind = wire_varint(p, end, &value.bits);
-        ((uint64_t *)col->data)[row] = (uint32_t)value.bits;
+        if (LIKELY(behind != NULL)) {
+            ((uint64_t *)col->data)[row] = (uint32_t)value.bits;
+        }
         break;
     case OP_BOOL:
         behind = wire_varint(p, end, &value.bits);
-        ((uint8_t *)col->data)[row] = value.bits != 0;
+        if (LIKELY(behind != NULL)) {
+            ((uint8_t *)col->data)[row] = value.bits != 0;
+        }
         break;
     case OP_COPY8:
         if (LIKELY(end - p >= 8)) {

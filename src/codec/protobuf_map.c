@@ -166,6 +166,10 @@ static const char *decode_entry(struct codec_protobuf *d, struct codec_protobuf_
     }
     if (UNLIKELY(key->field->kind == PROTOBUF_STRING && !key->field->checks_utf8 &&
                  key->type->kind == TYPE_STRING && !str_is_utf8(entry.key.bytes))) {
+        if (codec_protobuf_check_message(d, map, map->message, p, end, 0) == NULL ||
+            !codec_protobuf_check_required(d, map, map->message, str_n(p, (size_t)(end - p)))) {
+            return NULL;
+        }
         codec_protobuf_fault_field(d, map, NULL, p, "utf8", "a key is not UTF-8");
         if (d->rescues) {
             codec_protobuf_rescue_message(d, map, str_n(p, (size_t)(end - p)), "utf8");

@@ -78,11 +78,11 @@ static int broken(struct reader *r, const char *at, const char *why)
 /* Cuts the next field off *rest; 1 = got one, 0 = end. Groups are not in descriptors. */
 static int next_item(struct reader *r, struct str *rest, struct item *ret_item)
 {
-    const char *p = rest->ptr;
-    const char *end = p + rest->len;
     if (rest->len == 0) {
         return 0;
     }
+    const char *p = rest->ptr;
+    const char *end = p + rest->len;
     uint32_t tag;
     const char *behind = wire_tag(p, end, &tag);
     if (behind == NULL) {

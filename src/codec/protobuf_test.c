@@ -400,6 +400,26 @@ static void lists_come_packed_and_not_and_in_pieces(void **state)
     }
 }
 
+static void a_packed_list_that_is_cut_off_writes_no_more_than_it_has(void **state)
+{
+    (void)state;
+    for (size_t count = 0; count <= 8; count++) {
+        AUTO_FIXTURE struct fixture f = {0};
+        open_row(&f, "proto3", NULL, (struct codec_options){0});
+        AUTO_BUF struct buf numbers = {0};
+        for (size_t i = 0; i < count; i++) {
+            buf_add_char(&numbers, 1);
+        }
+        buf_add_c(&numbers, "\x80");
+        AUTO_BUF struct buf sub = {0};
+        put_bytes(&sub, 3, buf_str(&numbers));
+        put_bytes(&f.m, 20, buf_str(&sub));
+        check_bad(&f, "truncated");
+        put_bytes(&f.m, 22, buf_str(&numbers));
+        check_bad(&f, "truncated");
+    }
+}
+
 static void the_last_member_of_a_oneof_is_the_one(void **state)
 {
     (void)state;
@@ -551,6 +571,11 @@ static void text_that_proto2_does_not_check_is_a_bad_field(void **state)
     put_c(&f.m, 9, "\xff");
     check(&f, CODEC_ROW_BAD_FIELD, "f_string", "null");
     assert_string_equal(f.codec->fault.reason, "utf8");
+    put_bytes(&f.m, 27, STR("\x0a\x01\xff\x12\x02\x18\x05"));
+    put_bytes(&f.m, 27, STR("\x0a\x01k"));
+    check(&f, CODEC_ROW_BAD_FIELD, "by_name", "{\"k\":{\"a\":null,\"b\":null,\"c\":[]}}");
+    put_bytes(&f.m, 27, STR("\x0a\x01\xff\x12\x02\x18\x80"));
+    check_bad(&f, "truncated");
     put_c(&f.m, 9, "\xff");
     put_c(&f.m, 9, "good");
     check(&f, CODEC_ROW_BAD_FIELD, "f_string", "\"good\"");
@@ -870,6 +895,7 @@ int main(void)
         cmocka_unit_test(zero_values_are_written_when_asked_for),
         cmocka_unit_test(pieces_of_a_message_are_merged),
         cmocka_unit_test(lists_come_packed_and_not_and_in_pieces),
+        cmocka_unit_test(a_packed_list_that_is_cut_off_writes_no_more_than_it_has),
         cmocka_unit_test(the_last_member_of_a_oneof_is_the_one),
         cmocka_unit_test(the_last_value_of_a_key_is_the_one),
         cmocka_unit_test(a_map_of_many_keys_keeps_each_once),

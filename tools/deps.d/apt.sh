@@ -9,7 +9,7 @@ APT_BUILD=(
     clang clang-format clang-tidy libclang-rt-14-dev ccache
     libssl-dev libcurl4-openssl-dev libzstd-dev zlib1g-dev liblz4-dev
     libmicrohttpd-dev uthash-dev libcmocka-dev libjansson-dev
-    valgrind shellcheck pmccabe curl python3-venv python3-pip
+    valgrind shellcheck pmccabe curl python3-venv python3-pip protobuf-compiler
 )
 
 apt_missing() { # PACKAGE…
