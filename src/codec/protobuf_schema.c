@@ -139,6 +139,7 @@ static struct str join_name(struct reader *r, struct str scope, struct str name)
     if (scope.len == 0) {
         return name;
     }
+    assert(name.ptr != NULL); /* check_name */
     char *text = arena_alloc(r->schema->arena, scope.len + name.len + 2);
     memcpy(text, scope.ptr, scope.len);
     text[scope.len] = '.';
@@ -257,6 +258,7 @@ static int read_enum(struct reader *r, struct str bytes, struct str scope, struc
             TRY(read_enum_value(r, item.bytes, &e->values[e->value_count++]));
         }
     }
+    TRY(rc);
     e->first = e->values[0].number;
     qsort(e->values, e->value_count, sizeof(*e->values), compare_values);
     return add_symbol(r, e->full_name, NULL, e);
@@ -769,7 +771,7 @@ static int add_symbol(struct reader *r, struct str full_name,
 static int read_set(struct reader *r, struct str set)
 {
     struct codec_protobuf_schema *schema = r->schema;
-    struct item item;
+    struct item item = {0};
     size_t count = 0;
     int rc;
     for (struct str rest = set; (rc = next_item(r, &rest, &item)) > 0;) {
