@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * decode - how fast JSON messages become columns
+ * decode - how fast messages become columns
  *
- *     decode_bench [events|feeds|all] [megabytes] [repeats]
+ *     decode_bench [events|feeds|protobuf|all] [megabytes] [repeats]
  *
- * Two kinds of messages, made by a seeded generator: events of ten fields and about 220
- * bytes, and feeds of twenty vehicle positions and about 5.7 KB (the shape of GTFS
- * Realtime).  They lie one behind the other, more of them than caches hold; they are
- * decoded in chunks of 2,048 rows, as a scan does it.  For each the medians of the repeats,
- * in CPU time of the thread, and beside it memcpy of the same bytes: what it costs to touch them at
- * all.
+ * Three kinds of messages, made by a seeded generator: JSON events of ten fields and about
+ * 220 bytes, JSON feeds of twenty vehicle positions and about 5.7 KB (the shape of GTFS
+ * Realtime), and the same events as Protobuf, where they have half the bytes; a longer
+ * session gives those 200 bytes too.  They lie one behind the other, more of them than caches hold;
+ * they are decoded in chunks of 2,048 rows, as a scan does it.  For each the medians of the
+ * repeats, in CPU time of the thread, and beside it memcpy of the same bytes: what it costs to
+ * touch them at all.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +24,8 @@
 
 struct corpus {
     const char *name;
+    const char *format;
+    struct codec_options options;
     const struct type *row_type;
     struct buf bytes;
     VEC(struct str) messages;
@@ -130,6 +133,107 @@ static void print_feed(struct rng *rng, struct buf *out)
                1795000000 + rng_double(rng));
 }
 
+static void add_varint(struct buf *out, uint64_t value)
+{
+    for (; value >= 0x80; value >>= 7) {
+        buf_add_char(out, (char)(value | 0x80));
+    }
+    buf_add_char(out, (char)value);
+}
+
+static void add_number(struct buf *out, uint32_t number, uint64_t value)
+{
+    add_varint(out, number << 3);
+    add_varint(out, value);
+}
+
+static void add_bytes(struct buf *out, uint32_t number, struct str bytes)
+{
+    add_varint(out, number << 3 | 2);
+    add_varint(out, bytes.len);
+    buf_add_str(out, bytes);
+}
+
+static void add_double(struct buf *out, uint32_t number, double value)
+{
+    add_varint(out, number << 3 | 1);
+    buf_add(out, &value, sizeof(value));
+}
+
+/* The event of print_event, its fields in the same order; `session` hexadecimal digits long. */
+static void encode_event(struct rng *rng, size_t session, struct buf *out)
+{
+    static const char *const types[] = {"click", "view", "purchase", "add_to_cart", "sign_in"};
+    static const char *const countries[] = {"DE", "FR", "US", "JP", "BR", "IN"};
+    char text[160];
+    for (size_t i = 0; i < session; i++) {
+        text[i] = "0123456789abcdef"[rng_below(rng, 16)];
+    }
+    add_number(out, 1, UINT64_C(100000000) + rng_below(rng, 900000000));
+    add_number(out, 2, rng_below(rng, 10000000));
+    add_bytes(out, 3, str_of(types[rng_below(rng, ARRAY_COUNT(types))]));
+    add_bytes(out, 4, str_n(text, session));
+    add_double(out, 5, rng_double(rng) * 1000);
+    add_number(out, 6, 1 + rng_below(rng, 20));
+    add_double(out, 7, rng_double(rng) * 180 - 90);
+    add_number(out, 8, rng_below(rng, 2));
+    add_bytes(out, 9, str_of(countries[rng_below(rng, ARRAY_COUNT(countries))]));
+    AUTO_BUF struct buf ts = {0};
+    add_number(&ts, 1, UINT64_C(1795000000) + rng_below(rng, 86400));
+    add_number(&ts, 2, (1 + rng_below(rng, 999)) * 1000000);
+    add_bytes(out, 10, buf_str(&ts));
+}
+
+static void encode_short_event(struct rng *rng, struct buf *out)
+{
+    encode_event(rng, 24, out);
+}
+
+static void encode_long_event(struct rng *rng, struct buf *out)
+{
+    encode_event(rng, 140, out);
+}
+
+static void add_field(struct buf *message, const char *name, uint32_t number, uint32_t type,
+                      const char *type_name)
+{
+    AUTO_BUF struct buf field = {0};
+    add_bytes(&field, 1, str_of(name));
+    add_number(&field, 3, number);
+    add_number(&field, 4, 1);
+    add_number(&field, 5, type);
+    if (type_name != NULL) {
+        add_bytes(&field, 6, str_of(type_name));
+    }
+    add_bytes(message, 2, buf_str(&field));
+}
+
+/* The FileDescriptorSet of the event. */
+static void describe_event(struct buf *out)
+{
+    static const struct {
+        const char *name;
+        uint32_t type;
+    } fields[] = {{"event_id", 3}, {"user_id", 3},  {"event_type", 9}, {"session", 9}, {"price", 1},
+                  {"quantity", 3}, {"latitude", 1}, {"is_mobile", 8},  {"country", 9}, {"ts", 11}};
+    AUTO_BUF struct buf file = {0};
+    AUTO_BUF struct buf event = {0};
+    AUTO_BUF struct buf ts = {0};
+    add_bytes(&event, 1, STR("Event"));
+    for (uint32_t i = 0; i < ARRAY_COUNT(fields); i++) {
+        add_field(&event, fields[i].name, i + 1, fields[i].type,
+                  fields[i].type == 11 ? ".Timestamp" : NULL);
+    }
+    add_bytes(&ts, 1, STR("Timestamp"));
+    add_field(&ts, "seconds", 1, 3, NULL);
+    add_field(&ts, "nanos", 2, 5, NULL);
+    add_bytes(&file, 1, STR("event.proto"));
+    add_bytes(&file, 4, buf_str(&event));
+    add_bytes(&file, 4, buf_str(&ts));
+    add_bytes(&file, 12, STR("proto3"));
+    add_bytes(out, 1, buf_str(&file));
+}
+
 static void fill(struct corpus *c, size_t bytes, void (*print)(struct rng *rng, struct buf *out))
 {
     struct rng rng;
@@ -186,7 +290,7 @@ static void report(const char *name, const struct corpus *c, int64_t us)
 {
     double seconds = (double)us / 1e6;
     double rows = (double)c->messages.count;
-    printf("%-8s %8.0f B/row %9.1f ns/row %12.0f rows/s %9.1f MB/s\n", name,
+    printf("%-14s %8.0f B/row %9.1f ns/row %12.0f rows/s %9.1f MB/s\n", name,
            (double)c->bytes.len / rows, seconds * 1e9 / rows, rows / seconds,
            (double)c->bytes.len / 1e6 / seconds);
 }
@@ -195,8 +299,7 @@ static int run(struct corpus *c, size_t repeats)
 {
     struct err err;
     struct codec *codec;
-    struct codec_options options = {0};
-    if (codec_open(STR("json"), c->row_type, &options, &codec, &err) < 0) {
+    if (codec_open(str_of(c->format), c->row_type, &c->options, &codec, &err) < 0) {
         fprintf(stderr, "%s\n", err.msg);
         return 1;
     }
@@ -233,19 +336,28 @@ int main(int argc, char **argv)
     uint64_t repeats = 15;
     if ((argc > 2 && (!str_to_u64(str_of(argv[2]), &megabytes) || megabytes == 0)) ||
         (argc > 3 && (!str_to_u64(str_of(argv[3]), &repeats) || repeats == 0))) {
-        fprintf(stderr, "usage: decode_bench [events|feeds|all] [megabytes] [repeats]\n");
+        fprintf(stderr, "usage: decode_bench [events|feeds|protobuf|all] [megabytes] [repeats]\n");
         return 2;
     }
     AUTO_ARENA struct arena arena = {0};
+    AUTO_BUF struct buf descriptors = {0};
+    describe_event(&descriptors);
+    struct codec_options protobuf = {.protobuf_descriptors = buf_str(&descriptors),
+                                     .protobuf_message = STR("Event")};
     struct corpus corpora[] = {
-        {.name = "events", .row_type = event_type(&arena)},
-        {.name = "feeds", .row_type = feed_type(&arena)},
+        {.name = "events", .format = "json", .row_type = event_type(&arena)},
+        {.name = "feeds", .format = "json", .row_type = feed_type(&arena)},
+        {.name = "protobuf", .format = "protobuf", .options = protobuf},
+        {.name = "protobuf_long", .format = "protobuf", .options = protobuf},
     };
+    static void (*const makers[])(struct rng * rng, struct buf * out) = {
+        print_event, print_feed, encode_short_event, encode_long_event};
     int rc = 0;
     for (size_t i = 0; i < ARRAY_COUNT(corpora); i++) {
         struct corpus *c = &corpora[i];
-        if (strcmp(which, "all") == 0 || strcmp(which, c->name) == 0) {
-            fill(c, megabytes << 20, i == 0 ? print_event : print_feed);
+        if (strcmp(which, "all") == 0 || str_starts(str_of(c->name), str_of(which))) {
+            c->row_type = c->row_type != NULL ? c->row_type : corpora[0].row_type;
+            fill(c, megabytes << 20, makers[i]);
             rc |= run(c, repeats);
             vec_done(&c->messages);
             buf_done(&c->bytes);

@@ -58,7 +58,7 @@ struct codec_registry;
 struct codec_options {
     enum codec_epoch timestamp_unit; /* option timestampUnit */
     bool allow_nan;     /* NaN, Infinity, -Infinity as bare numbers (allowNonNumericNumbers) */
-    uint32_t depth_max; /* nesting; 0 = 512 */
+    uint32_t depth_max; /* nesting; 0 = the format's own: 512, protobuf 100 */
 
     /* The STRING field of the row type that takes, as JSON text, what does not fit: unknown
      * fields, values of a wrong type or out of range, each by its path, and the reasons under

@@ -25,8 +25,6 @@
 #define SAID_BYTES_MAX       ((size_t)64 << 10)
 #define DESCRIPTOR_BYTES_MAX ((size_t)256 << 20)
 
-extern char **environ;
-
 static void remove_tree(char **path)
 {
     if (*path != NULL) {

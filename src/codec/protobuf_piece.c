@@ -62,7 +62,7 @@ size_t codec_protobuf_piece_gather(struct codec_protobuf *d,
                                    const struct codec_protobuf_message *message, struct str bytes)
 {
     size_t base = d->pieces.count;
-    const char *p = bytes.ptr;
+    const char *p = bytes.len > 0 ? bytes.ptr : "";
     const char *end = p + bytes.len;
     while (p < end) {
         uint32_t tag = 0;

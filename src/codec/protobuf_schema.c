@@ -78,11 +78,11 @@ static int broken(struct reader *r, const char *at, const char *why)
 /* Cuts the next field off *rest; 1 = got one, 0 = end. Groups are not in descriptors. */
 static int next_item(struct reader *r, struct str *rest, struct item *ret_item)
 {
-    const char *p = rest->ptr;
-    const char *end = p + rest->len;
     if (rest->len == 0) {
         return 0;
     }
+    const char *p = rest->ptr;
+    const char *end = p + rest->len;
     uint32_t tag;
     const char *behind = wire_tag(p, end, &tag);
     if (behind == NULL) {
@@ -139,6 +139,7 @@ static struct str join_name(struct reader *r, struct str scope, struct str name)
     if (scope.len == 0) {
         return name;
     }
+    assert(name.ptr != NULL); /* check_name */
     char *text = arena_alloc(r->schema->arena, scope.len + name.len + 2);
     memcpy(text, scope.ptr, scope.len);
     text[scope.len] = '.';
@@ -257,6 +258,7 @@ static int read_enum(struct reader *r, struct str bytes, struct str scope, struc
             TRY(read_enum_value(r, item.bytes, &e->values[e->value_count++]));
         }
     }
+    TRY(rc);
     e->first = e->values[0].number;
     qsort(e->values, e->value_count, sizeof(*e->values), compare_values);
     return add_symbol(r, e->full_name, NULL, e);
@@ -446,6 +448,33 @@ static void apply_features(struct codec_protobuf_field *field, const struct raw_
     field->tag = field->number << 3 | (uint32_t)type;
 }
 
+/* What is wrong with the field as it says itself; NULL = nothing. */
+static const char *field_fault(const struct raw_field *raw, size_t oneof_count)
+{
+    bool has_name = raw->field->type_name.len > 0;
+    if (raw->number == 0 || raw->number > WIRE_NUMBER_MAX) {
+        return "its number is not between 1 and 536870911";
+    }
+    if (raw->label < 1 || raw->label > 3) {
+        return "it has a label that is not known";
+    }
+    if (raw->oneof > oneof_count) {
+        return "its oneof is not there";
+    }
+    switch (raw->type) {
+    case 0:
+        return has_name ? "it names its type, but not whether that is a message or an enum; protoc "
+                          "writes that"
+                        : "it has no type";
+    case PROTOBUF_GROUP:
+    case PROTOBUF_MESSAGE:
+    case PROTOBUF_ENUM:
+        return has_name ? NULL : "its type has no name";
+    default:
+        return raw->type > PROTOBUF_SINT64 ? "it has a type that is not known" : NULL;
+    }
+}
+
 static int read_field(struct reader *r, struct str bytes, struct codec_protobuf_message *message,
                       struct features features, const struct features *oneofs)
 {
@@ -454,23 +483,12 @@ static int read_field(struct reader *r, struct str bytes, struct codec_protobuf_
     TRY(read_raw_field(r, bytes, &raw));
     TRY(check_name(r, field->name, "field"));
     TRY(count_definition(r));
-    if (raw.number == 0 || raw.number > WIRE_NUMBER_MAX) {
-        return bad_field(r, message, field->name, "its number is not between 1 and 536870911");
-    }
-    if (raw.type > PROTOBUF_SINT64) {
-        return bad_field(r, message, field->name, "it has a type that is not known");
-    }
-    if (raw.type == 0 && field->type_name.len == 0) {
-        return bad_field(r, message, field->name, "it has no type");
-    }
-    if (raw.label < 1 || raw.label > 3) {
-        return bad_field(r, message, field->name, "it has a label that is not known");
-    }
-    if (raw.oneof > message->oneof_count) {
-        return bad_field(r, message, field->name, "its oneof is not there");
+    const char *fault = field_fault(&raw, message->oneof_count);
+    if (fault != NULL) {
+        return bad_field(r, message, field->name, fault);
     }
     field->number = (uint32_t)raw.number;
-    field->kind = (uint8_t)raw.type; /* 0 = whatever type_name is */
+    field->kind = (uint8_t)raw.type;
     field->is_repeated = raw.label == 3;
     field->declared = (uint32_t)message->field_count;
     if (raw.oneof > 0) {
@@ -479,18 +497,7 @@ static int read_field(struct reader *r, struct str bytes, struct codec_protobuf_
     }
     int packed = -1;
     TRY(read_options(r, raw.options, 21, 2, &features, &packed));
-    if (field->kind != 0) {
-        apply_features(field, &raw, features, packed);
-    }
-    bool is_named = protobuf_is_message(field) || field->kind == PROTOBUF_ENUM || field->kind == 0;
-    if (is_named && field->type_name.len == 0) {
-        return bad_field(r, message, field->name, "its type has no name");
-    }
-    if (field->kind == 0) {
-        return bad_field(r, message, field->name,
-                         "it says a name, but not whether that is a "
-                         "message or an enum; protoc writes that");
-    }
+    apply_features(field, &raw, features, packed);
     field->has_default = raw.has_default && !field->is_repeated && !protobuf_is_message(field);
     if (field->has_default && !parse_default(r->schema->arena, field, raw.default_text)) {
         return bad_field(r, message, field->name, "its default is not of its type");
@@ -764,7 +771,7 @@ static int add_symbol(struct reader *r, struct str full_name,
 static int read_set(struct reader *r, struct str set)
 {
     struct codec_protobuf_schema *schema = r->schema;
-    struct item item;
+    struct item item = {0};
     size_t count = 0;
     int rc;
     for (struct str rest = set; (rc = next_item(r, &rest, &item)) > 0;) {

@@ -339,13 +339,12 @@ static bool print_value(struct codec_protobuf *d, size_t first, size_t count, st
     }
     /* A oneof: all pieces are of one field. */
     const struct codec_protobuf_piece last = d->pieces.items[first + count - 1];
-    struct codec_protobuf_value value = {0};
     if (protobuf_is_message(last.field)) {
         struct str bytes;
         return codec_protobuf_piece_join(d, first, count, &bytes) &&
                print_message(d, last.field->message, bytes, out);
     }
-    value = piece_value(&last);
+    struct codec_protobuf_value value = piece_value(&last);
     if (last.field->kind == PROTOBUF_DOUBLE) {
         double real;
         memcpy(&real, &value.bits, sizeof(real));
