@@ -89,7 +89,7 @@ static int find_local_dir(struct cli_scan_files *files, struct err *err)
     return 0;
 }
 
-int cli_scan_files_open(struct cli_scan_files *files, const struct cli_spool *spool, size_t index,
+int cli_scan_files_find(struct cli_scan_files *files, const struct cli_spool *spool, size_t index,
                         struct str location, const struct store_options *options, int64_t version,
                         struct err *err)
 {
@@ -102,10 +102,17 @@ int cli_scan_files_open(struct cli_scan_files *files, const struct cli_spool *sp
     if (rc < 0) {
         return err_wrap(err, "table \"%.*s\"", STR_FMT(location));
     }
-    if (files->snapshot.version < 0) {
-        return err_set(err, ERR_CONFIG, "there is no Delta table at \"%.*s\"", STR_FMT(location));
-    }
-    return 0;
+    return files->snapshot.version >= 0;
+}
+
+int cli_scan_files_open(struct cli_scan_files *files, const struct cli_spool *spool, size_t index,
+                        struct str location, const struct store_options *options, int64_t version,
+                        struct err *err)
+{
+    int there = TRY(cli_scan_files_find(files, spool, index, location, options, version, err));
+    return there == 1
+               ? 0
+               : err_set(err, ERR_CONFIG, "there is no Delta table at \"%.*s\"", STR_FMT(location));
 }
 
 void cli_scan_files_close(struct cli_scan_files *files)

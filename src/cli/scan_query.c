@@ -256,6 +256,41 @@ int cli_scan_query_open(struct cli_scan_query *q, struct str sql,
     return describe(q, err);
 }
 
+int cli_scan_query_open_tables(struct cli_scan_query *q, struct cli_scan_query_table *tables,
+                               size_t count, uint64_t fetch_bytes_max, struct err *err)
+{
+    TRY(cli_spool_open(&q->spool, err));
+    for (size_t i = 0; i < count; i++) {
+        struct cli_scan_query_table *t = &tables[i];
+        struct cli_scan_files *files = vec_push(&q->tables);
+        (void)TRY(cli_scan_files_find(files, &q->spool, i, t->location, t->store, t->version, err));
+        t->snapshot = files->snapshot;
+    }
+    TRY(fetch_tables(q, fetch_bytes_max, err));
+    TRY(open_database(q, err));
+    for (size_t i = 0; i < count; i++) {
+        if (tables[i].snapshot.version >= 0) {
+            TRY(cli_scan_view_create(q->conn, tables[i].name, &q->tables.items[i], err));
+            continue;
+        }
+        AUTO_BUF struct buf sql = {0};
+        buf_add_c(&sql, "CREATE VIEW ");
+        sql_quote_name(&sql, str_of(tables[i].name));
+        buf_printf(&sql, " AS %s", tables[i].empty);
+        TRY(sql_run(q->conn, sql.ptr, err));
+    }
+    return 0;
+}
+
+int cli_scan_query_prepare(struct cli_scan_query *q, struct str select, struct err *err)
+{
+    mem_free(q->select);
+    q->select = str_dup(select);
+    vec_done(&q->columns);
+    vec_done(&q->types);
+    return describe(q, err);
+}
+
 /* ---- rows ---------------------------------------------------------------------------------- */
 
 /* SELECT c1::VARCHAR, … FROM (the query) AS q(c1, …): names of columns may occur twice. */
