@@ -495,6 +495,67 @@ int cli_scan_query_open(struct cli_scan_query *q, struct str sql,
                                  : err->code;
 }
 
+/* Which of the tables are there; the others get no place in q->tables. */
+static int find_tables(struct cli_scan_query *q, struct wanted *w,
+                       struct cli_scan_query_table *tables, size_t count, struct err *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct cli_scan_query_table *t = &tables[i];
+        size_t index = q->tables.count;
+        struct cli_scan_files *files = vec_push(&q->tables);
+        int there =
+            TRY(cli_scan_files_find(files, &q->spool, i, t->location, t->store, t->version, err));
+        if (there == 0) {
+            cli_scan_files_close(files);
+            q->tables.count--;
+            t->snapshot = (struct delta_snapshot){.version = -1};
+            continue;
+        }
+        t->snapshot = files->snapshot;
+        *vec_push(&q->locations) = arena_strdup(&q->arena, t->location);
+        *vec_push(&w->views) = (struct wanted_view){t->name, index};
+    }
+    return 0;
+}
+
+int cli_scan_query_open_tables(struct cli_scan_query *q, struct cli_scan_query_table *tables,
+                               size_t count, uint64_t fetch_bytes_max, struct err *err)
+{
+    AUTO_WANTED struct wanted wanted = {0};
+    TRY(cli_spool_open(&q->spool, err));
+    TRY(find_tables(q, &wanted, tables, count, err));
+    TRY(open_database(q, err));
+    TRY(list_files(q, true, err));
+    TRY(fetch_footers(q, fetch_bytes_max, err));
+    want_everything(q);
+    TRY(fetch_columns(q, fetch_bytes_max, err));
+    TRY(make_views(q, &wanted, err));
+    for (size_t i = 0; i < count; i++) {
+        if (tables[i].snapshot.version < 0) {
+            AUTO_BUF struct buf sql = {0};
+            buf_add_c(&sql, "CREATE VIEW ");
+            sql_quote_name(&sql, str_of(tables[i].name));
+            buf_printf(&sql, " AS %s", tables[i].empty);
+            TRY(sql_run(q->conn, sql.ptr, err));
+        }
+    }
+    return 0;
+}
+
+int cli_scan_query_prepare(struct cli_scan_query *q, struct str select,
+                           enum cli_print_format format, struct err *err)
+{
+    mem_free(TAKE(q->select));
+    mem_free(TAKE(q->statement));
+    q->select = str_dup(select);
+    q->format = format;
+    vec_done(&q->columns);
+    vec_done(&q->types);
+    TRY(describe(q, err));
+    make_statement(q);
+    return 0;
+}
+
 /* ---- rows ---------------------------------------------------------------------------------- */
 
 int cli_scan_query_print(struct cli_scan_query *q, int fd, const char *target, size_t cell_max,
