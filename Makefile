@@ -58,7 +58,7 @@ bench: build ## Sluice beside bare librdkafka and Spark, in one run
 	@tools/deps test && tools/deps wait && $(DEPS)/venv/bin/python bench/run.py $(ARGS)
 
 bench-formats: build ## decoding alone, beside the usual libraries and Spark
-	@tools/deps test && tools/deps wait python spark && tools/deps bench && \
+	@tools/deps wait python spark && tools/deps bench && \
 		$(DEPS)/venv/bin/python bench/formats.py $(ARGS)
 
 docs: build ## regenerate the pages made from tables

@@ -4,7 +4,7 @@
 YYJSON_PYPI=yyjson==4.0.6 # yyjson.c 0.10, with a binding that is not used
 YYJSON_SHA256=fcd4dc15c1e39a30bf9fa85d56903029111506860fc3080ab0d81c6c6dacaa8c
 
-APT_BENCH=(g++ libprotobuf-dev libavro-dev)
+APT_BENCH=(g++ libprotobuf-dev libprotoc-dev libavro-dev)
 
 deps_bench() {
     apt_install "${APT_BENCH[@]}"
