@@ -40,6 +40,8 @@ TITLES = {
     "protobuf": ("protobuf", "Protobuf: Sluice"),
     "dynamic-parse": ("protobuf", "C++ dynamic message"),
     "dynamic-read": ("protobuf", "… and ten fields read"),
+    "generated-parse": ("protobuf", "C++ generated code"),
+    "generated-read": ("protobuf", "… and ten fields read"),
     "avro": ("avro", "Avro: Sluice"),
     "avroc-parse": ("avro", "avro-c generic value"),
     "avroc-read": ("avro", "… and ten fields read"),
@@ -59,16 +61,20 @@ def options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def build(args: argparse.Namespace, work: pathlib.Path) -> tuple[pathlib.Path, pathlib.Path]:
+def build_decode(args: argparse.Namespace) -> pathlib.Path:
     subprocess.run(["ninja", "-C", args.build, "src/codec/decode_bench"], check=True,
                    stdout=subprocess.DEVNULL)
+    return args.build / "src/codec/decode_bench"
+
+
+def build_peers(work: pathlib.Path) -> pathlib.Path:
     flags = subprocess.run(["pkg-config", "--cflags", "--libs", "protobuf", "avro-c"], check=True,
                            capture_output=True, text=True).stdout.split()
-    peers = work / "peers"
-    subprocess.run(["g++", "-std=c++17", "-O3", "-DNDEBUG", "-Wall", "-Wextra", "-o", peers,
-                    TREE / "bench/peers.cc", f"-I{deps.need('bench')}",
-                    deps.need("bench/libyyjson.a"), *flags], check=True)
-    return args.build / "src/codec/decode_bench", peers
+    subprocess.run(["protoc", f"-I{work}", f"--cpp_out={work}", work / "event.proto"], check=True)
+    subprocess.run(["g++", "-std=c++17", "-O3", "-DNDEBUG", "-Wall", "-Wextra", "-o",
+                    work / "peers", TREE / "bench/peers.cc", work / "event.pb.cc", f"-I{work}",
+                    f"-I{deps.need('bench')}", deps.need("bench/libyyjson.a"), *flags], check=True)
+    return work / "peers"
 
 
 def lines(argv: list) -> list[dict]:
@@ -80,13 +86,14 @@ def lines(argv: list) -> list[dict]:
 
 
 def rounds(args: argparse.Namespace, work: pathlib.Path) -> list[dict]:
-    decode, peers = build(args, work)
+    decode = build_decode(args)
     found: list[dict] = []
     for number in range(args.rounds):
         say(f"round {number + 1} of {args.rounds}")
         for name in ("json", "protobuf", "avro", "avro-nullable"):
             found += lines([decode, name, args.megabytes, args.repeats,
                             *([work] if number == 0 else [])])
+        peers = build_peers(work) if number == 0 else peers
         found += lines([peers, work, args.repeats])
     digests = {line["digest"] for line in found}
     if len(digests) != 1:

@@ -5,7 +5,8 @@
 //     peers FOLDER repeats       FOLDER as decode_bench has written it
 //
 // yyjson into its DOM, protobuf's dynamic messages by reflection, avro-c's generic values: each is
-// given the schema at run time, as Sluice is.  "read" takes the ten fields out of what the library
+// given the schema at run time, as Sluice is.  Protobuf's generated code, which is made for one
+// schema and compiled, stands beside them: event.pb.h is protoc's.  "read" takes the ten fields out of what the library
 // made, as a program that wants columns must; "parse" leaves them there.  Objects are used again
 // where the library allows it.  One thread, medians of its CPU time; the digest is decode.c's.
 #include <cmath>
@@ -26,6 +27,8 @@
 #include <google/protobuf/compiler/importer.h>
 #include <google/protobuf/dynamic_message.h>
 #include <yyjson.h>
+
+#include "event.pb.h"
 
 namespace pb = google::protobuf;
 
@@ -185,6 +188,32 @@ public:
     }
 };
 
+class Generated : public Peer {
+    bench::Event message;
+
+public:
+    void parse(const char *ptr, size_t len) override
+    {
+        if (!message.ParseFromArray(ptr, static_cast<int>(len)))
+            die("protobuf: not a message");
+    }
+
+    void read(Event *e) override
+    {
+        e->event_id = message.event_id();
+        e->user_id = message.user_id();
+        e->event_type = message.event_type().data();
+        e->event_type_len = message.event_type().size();
+        e->session = message.session().data();
+        e->price = message.price();
+        e->quantity = message.quantity();
+        e->latitude = message.latitude();
+        e->is_mobile = message.is_mobile();
+        e->country = message.country().data();
+        e->ts_ms = message.ts().seconds() * 1000 + message.ts().nanos() / 1000000;
+    }
+};
+
 // --- Avro ------------------------------------------------------------------------------------
 
 class AvroC : public Peer {
@@ -341,6 +370,9 @@ int main(int argc, char **argv)
         Dynamic peer(folder);
         measure("dynamic-parse", c, &peer, false, repeats);
         measure("dynamic-read", c, &peer, true, repeats);
+        Generated generated;
+        measure("generated-parse", c, &generated, false, repeats);
+        measure("generated-read", c, &generated, true, repeats);
     }
     Corpus c(folder + "/avro.messages");
     AvroC peer(folder);
