@@ -2,8 +2,8 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help deps build test unit scenario integration asan tsan sim fault fuzz bench demo \
-	format tidy clean docs install
+.PHONY: help deps build test unit scenario integration asan tsan sim fault fuzz bench \
+	bench-formats demo format tidy clean docs install
 
 DEPS := $(shell tools/deps prefix)
 PYTEST := $(DEPS)/venv/bin/pytest
@@ -13,7 +13,7 @@ S ?= 60
 T ?= json
 
 help: ## this menu
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 deps: ## install and build what the build needs (once, cached outside the tree)
 	@tools/deps build
@@ -56,6 +56,10 @@ fuzz: deps ## a fuzz target for a while: T=json S=60
 
 bench: build ## Sluice beside bare librdkafka and Spark, in one run
 	@tools/deps test && tools/deps wait && $(DEPS)/venv/bin/python bench/run.py $(ARGS)
+
+bench-formats: build ## decoding alone, beside the usual libraries and Spark
+	@tools/deps wait python spark && tools/deps bench && \
+		$(DEPS)/venv/bin/python bench/formats.py $(ARGS)
 
 docs: build ## regenerate the pages made from tables
 	@tools/gendocs $(BUILD)/sluice

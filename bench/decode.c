@@ -2,33 +2,46 @@
 /*
  * decode - how fast messages become columns
  *
- *     decode_bench [events|feeds|protobuf|all] [megabytes] [repeats]
+ *     decode_bench [CASE|all] [megabytes] [repeats] [FOLDER]
  *
- * Three kinds of messages, made by a seeded generator: JSON events of ten fields and about
- * 220 bytes, JSON feeds of twenty vehicle positions and about 5.7 KB (the shape of GTFS
- * Realtime), and the same events as Protobuf, where they have half the bytes; a longer
- * session gives those 200 bytes too.  They lie one behind the other, more of them than caches hold;
- * they are decoded in chunks of 2,048 rows, as a scan does it.  For each the medians of the
- * repeats, in CPU time of the thread, and beside it memcpy of the same bytes: what it costs to
+ * Made by a seeded generator: the events of event.h, ten fields, as JSON, Protobuf and Avro (also
+ * with every field in a union with null, and with a row type of two of the ten); and feeds of
+ * twenty vehicle positions and about 5.7 KB of JSON (the shape of GTFS Realtime).  They lie one
+ * behind the other, more of them than caches hold (`megabytes` of JSON; the same events in all
+ * formats); they are decoded in chunks of 2,048 rows, as a scan does it.  For each the medians of
+ * the repeats, in CPU time of the thread, and beside it memcpy of the same bytes: what it costs to
  * touch them at all.
+ *
+ * The digest is of the values that were decoded: equal for all formats, or the run fails.  With a
+ * FOLDER the events are also written there, for peers.cc and Spark: CASE.messages (each behind its
+ * length, 4 bytes little-endian), event.proto, event.avsc.
  */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/base.h"
 #include "codec/codec.h"
+#include "codec/protobuf.h"
 #include "column/column.h"
 #include "column/memory.h"
+
+#include "event.h"
 
 #define CHUNK_ROWS 2048
 
 struct corpus {
     const char *name;
     const char *format;
-    struct codec_options options;
-    const struct type *row_type;
+    void (*put)(const struct event *e, struct buf *out); /* NULL = feeds */
+    size_t first_field;                                  /* of the row type, up to the end */
+    bool is_nullable;
+    bool is_written;   /* peers read it */
+    struct buf schema; /* Avro's, or Protobuf's descriptors */
     struct buf bytes;
     VEC(struct str) messages;
+    const struct type *row_type;
+    uint64_t digest; /* 0 = of feeds, or of fewer fields */
 };
 
 static struct type_field field(const char *name, const struct type *type)
@@ -51,24 +64,6 @@ static const struct type *event_type(struct arena *arena)
         field("ts", type_simple(TYPE_TIMESTAMP)),
     };
     return type_struct(arena, fields, ARRAY_COUNT(fields));
-}
-
-static void print_event(struct rng *rng, struct buf *out)
-{
-    static const char *const types[] = {"click", "view", "purchase", "add_to_cart", "sign_in"};
-    static const char *const countries[] = {"DE", "FR", "US", "JP", "BR", "IN"};
-    buf_printf(out, "{\"event_id\":%" PRIu64 ",\"user_id\":%" PRIu64,
-               UINT64_C(100000000) + rng_below(rng, 900000000), rng_below(rng, 10000000));
-    buf_printf(out, ",\"event_type\":\"%s\",\"session\":\"%016" PRIx64 "%08" PRIx64 "\"",
-               types[rng_below(rng, ARRAY_COUNT(types))], rng_next(rng), rng_next(rng) >> 32);
-    buf_printf(out, ",\"price\":%.2f,\"quantity\":%" PRIu64 ",\"latitude\":%.6f",
-               rng_double(rng) * 1000, rng_below(rng, 20), rng_double(rng) * 180 - 90);
-    buf_printf(out, ",\"is_mobile\":%s,\"country\":\"%s\"",
-               rng_below(rng, 2) == 0 ? "true" : "false",
-               countries[rng_below(rng, ARRAY_COUNT(countries))]);
-    buf_printf(out, ",\"ts\":\"2026-11-22T%02" PRIu64 ":%02" PRIu64 ":%02" PRIu64 ".%03" PRIu64,
-               rng_below(rng, 24), rng_below(rng, 60), rng_below(rng, 60), rng_below(rng, 1000));
-    buf_add_c(out, "Z\"}");
 }
 
 static const struct type *feed_type(struct arena *arena)
@@ -133,114 +128,25 @@ static void print_feed(struct rng *rng, struct buf *out)
                1795000000 + rng_double(rng));
 }
 
-static void add_varint(struct buf *out, uint64_t value)
+static void put_message(struct corpus *c, struct rng *rng)
 {
-    for (; value >= 0x80; value >>= 7) {
-        buf_add_char(out, (char)(value | 0x80));
+    struct event e;
+    if (c->put == NULL) {
+        print_feed(rng, &c->bytes);
+        return;
     }
-    buf_add_char(out, (char)value);
+    event_make(rng, &e);
+    c->put(&e, &c->bytes);
 }
 
-static void add_number(struct buf *out, uint32_t number, uint64_t value)
-{
-    add_varint(out, number << 3);
-    add_varint(out, value);
-}
-
-static void add_bytes(struct buf *out, uint32_t number, struct str bytes)
-{
-    add_varint(out, number << 3 | 2);
-    add_varint(out, bytes.len);
-    buf_add_str(out, bytes);
-}
-
-static void add_double(struct buf *out, uint32_t number, double value)
-{
-    add_varint(out, number << 3 | 1);
-    buf_add(out, &value, sizeof(value));
-}
-
-/* The event of print_event, its fields in the same order; `session` hexadecimal digits long. */
-static void encode_event(struct rng *rng, size_t session, struct buf *out)
-{
-    static const char *const types[] = {"click", "view", "purchase", "add_to_cart", "sign_in"};
-    static const char *const countries[] = {"DE", "FR", "US", "JP", "BR", "IN"};
-    char text[160];
-    for (size_t i = 0; i < session; i++) {
-        text[i] = "0123456789abcdef"[rng_below(rng, 16)];
-    }
-    add_number(out, 1, UINT64_C(100000000) + rng_below(rng, 900000000));
-    add_number(out, 2, rng_below(rng, 10000000));
-    add_bytes(out, 3, str_of(types[rng_below(rng, ARRAY_COUNT(types))]));
-    add_bytes(out, 4, str_n(text, session));
-    add_double(out, 5, rng_double(rng) * 1000);
-    add_number(out, 6, 1 + rng_below(rng, 20));
-    add_double(out, 7, rng_double(rng) * 180 - 90);
-    add_number(out, 8, rng_below(rng, 2));
-    add_bytes(out, 9, str_of(countries[rng_below(rng, ARRAY_COUNT(countries))]));
-    AUTO_BUF struct buf ts = {0};
-    add_number(&ts, 1, UINT64_C(1795000000) + rng_below(rng, 86400));
-    add_number(&ts, 2, (1 + rng_below(rng, 999)) * 1000000);
-    add_bytes(out, 10, buf_str(&ts));
-}
-
-static void encode_short_event(struct rng *rng, struct buf *out)
-{
-    encode_event(rng, 24, out);
-}
-
-static void encode_long_event(struct rng *rng, struct buf *out)
-{
-    encode_event(rng, 140, out);
-}
-
-static void add_field(struct buf *message, const char *name, uint32_t number, uint32_t type,
-                      const char *type_name)
-{
-    AUTO_BUF struct buf field = {0};
-    add_bytes(&field, 1, str_of(name));
-    add_number(&field, 3, number);
-    add_number(&field, 4, 1);
-    add_number(&field, 5, type);
-    if (type_name != NULL) {
-        add_bytes(&field, 6, str_of(type_name));
-    }
-    add_bytes(message, 2, buf_str(&field));
-}
-
-/* The FileDescriptorSet of the event. */
-static void describe_event(struct buf *out)
-{
-    static const struct {
-        const char *name;
-        uint32_t type;
-    } fields[] = {{"event_id", 3}, {"user_id", 3},  {"event_type", 9}, {"session", 9}, {"price", 1},
-                  {"quantity", 3}, {"latitude", 1}, {"is_mobile", 8},  {"country", 9}, {"ts", 11}};
-    AUTO_BUF struct buf file = {0};
-    AUTO_BUF struct buf event = {0};
-    AUTO_BUF struct buf ts = {0};
-    add_bytes(&event, 1, STR("Event"));
-    for (uint32_t i = 0; i < ARRAY_COUNT(fields); i++) {
-        add_field(&event, fields[i].name, i + 1, fields[i].type,
-                  fields[i].type == 11 ? ".Timestamp" : NULL);
-    }
-    add_bytes(&ts, 1, STR("Timestamp"));
-    add_field(&ts, "seconds", 1, 3, NULL);
-    add_field(&ts, "nanos", 2, 5, NULL);
-    add_bytes(&file, 1, STR("event.proto"));
-    add_bytes(&file, 4, buf_str(&event));
-    add_bytes(&file, 4, buf_str(&ts));
-    add_bytes(&file, 12, STR("proto3"));
-    add_bytes(out, 1, buf_str(&file));
-}
-
-static void fill(struct corpus *c, size_t bytes, void (*print)(struct rng *rng, struct buf *out))
+/* `count` messages; 0 = as many as make so many bytes. */
+static void fill(struct corpus *c, size_t bytes, size_t count)
 {
     struct rng rng;
     rng_init(&rng, 1);
     VEC(size_t) ends = {0};
-    while (c->bytes.len < bytes) {
-        print(&rng, &c->bytes);
+    while (count > 0 ? ends.count < count : c->bytes.len < bytes) {
+        put_message(c, &rng);
         *vec_push(&ends) = c->bytes.len;
     }
     size_t start = 0;
@@ -250,6 +156,98 @@ static void fill(struct corpus *c, size_t bytes, void (*print)(struct rng *rng, 
     }
     vec_done(&ends);
 }
+
+/* ---- schemas --------------------------------------------------------------------------------- */
+
+static void fail(const struct err *err)
+{
+    fprintf(stderr, "%s\n", err->msg);
+    exit(1);
+}
+
+static void compile_proto(struct buf *out)
+{
+    struct err err;
+    char folder[] = "/tmp/sluice-decode-XXXXXX";
+    char path[64];
+    if (mkdtemp(folder) == NULL) {
+        perror(folder);
+        exit(1);
+    }
+    snprintf(path, sizeof(path), "%s/event.proto", folder);
+    int rc = fs_write_file(path, str_of(event_proto), &err);
+    const char *const files[] = {path, NULL};
+    const char *const none[] = {NULL};
+    rc = rc < 0 ? rc : codec_protobuf_compile(files, none, out, &err);
+    remove(path);
+    remove(folder);
+    if (rc < 0) {
+        fail(&err);
+    }
+}
+
+/* The row type and what the codec is to know. */
+static void prepare(struct corpus *c, struct codec_options *options, struct arena *arena)
+{
+    struct err err;
+    const struct type *described;
+    if (strcmp(c->format, "json") == 0) {
+        c->row_type = c->put == NULL ? feed_type(arena) : event_type(arena);
+        return;
+    }
+    if (strcmp(c->format, "avro") == 0) {
+        event_avro_schema(c->is_nullable, &c->schema);
+        options->avro_schema = buf_str(&c->schema);
+    } else {
+        compile_proto(&c->schema);
+        options->protobuf_descriptors = buf_str(&c->schema);
+        options->protobuf_message = STR("bench.Event");
+    }
+    if (codec_describe(str_of(c->format), options, arena, &described, &err) < 0) {
+        fail(&err);
+    }
+    c->row_type = type_struct(arena, described->fields + c->first_field,
+                              described->field_count - c->first_field);
+}
+
+/* ---- what was decoded ------------------------------------------------------------------------ */
+
+static uint64_t mix(uint64_t digest, uint64_t value)
+{
+    return (digest ^ value) * UINT64_C(1099511628211);
+}
+
+static int64_t integer_at(struct column *const *columns, enum event_field f, size_t row)
+{
+    bool valid = column_is_valid(columns[f], row); /* what Protobuf leaves out */
+    return valid ? ((const int64_t *)columns[f]->data)[row] : 0;
+}
+
+static int64_t scaled_at(struct column *const *columns, enum event_field f, size_t row,
+                         double scale)
+{
+    bool valid = column_is_valid(columns[f], row);
+    return valid ? (int64_t)llround(((const double *)columns[f]->data)[row] * scale) : 0;
+}
+
+/* peers.cc does the same. */
+static uint64_t mix_row(uint64_t digest, struct column *const *columns, size_t row)
+{
+    bool mobile = column_is_valid(columns[EVENT_IS_MOBILE], row) &&
+                  ((const uint8_t *)columns[EVENT_IS_MOBILE]->data)[row] != 0;
+    digest = mix(digest, (uint64_t)integer_at(columns, EVENT_EVENT_ID, row));
+    digest = mix(digest, (uint64_t)integer_at(columns, EVENT_USER_ID, row));
+    digest = mix(digest, column_get_string(columns[EVENT_EVENT_TYPE], row).len);
+    digest = mix(digest, (uint8_t)column_get_string(columns[EVENT_SESSION], row).ptr[23]);
+    digest = mix(digest, (uint64_t)scaled_at(columns, EVENT_PRICE, row, 100));
+    digest = mix(digest, (uint64_t)integer_at(columns, EVENT_QUANTITY, row));
+    digest = mix(digest, (uint64_t)scaled_at(columns, EVENT_LATITUDE, row, 1e6));
+    digest = mix(digest, mobile);
+    digest = mix(digest, (uint8_t)column_get_string(columns[EVENT_COUNTRY], row).ptr[0]);
+    return mix(digest, (uint64_t)(integer_at(columns, EVENT_TS, row) / 1000)); /* ms */
+}
+
+/* ---- measuring ------------------------------------------------------------------------------- */
 
 static int compare_times(const void *a, const void *b)
 {
@@ -264,9 +262,9 @@ static int64_t median(int64_t *times, size_t count)
     return times[count / 2];
 }
 
-/* Decodes everything once; the µs of CPU time it took. */
+/* Decodes everything once; the µs of CPU time it took.  With `digest` also what came out. */
 static int64_t decode_all(const struct corpus *c, struct codec *codec, struct column_memory *memory,
-                          struct column *const *columns, struct arena *arena)
+                          struct column *const *columns, struct arena *arena, uint64_t *digest)
 {
     size_t bad = 0;
     int64_t began = clock_thread_cpu_us();
@@ -277,6 +275,9 @@ static int64_t decode_all(const struct corpus *c, struct codec *codec, struct co
             arena_reset(arena);
         }
         bad += codec_decode(codec, c->messages.items[i], columns, row, arena) != CODEC_ROW_OK;
+        if (digest != NULL) {
+            *digest = mix_row(*digest, columns, row);
+        }
     }
     int64_t us = clock_thread_cpu_us() - began;
     if (bad > 0) {
@@ -286,82 +287,157 @@ static int64_t decode_all(const struct corpus *c, struct codec *codec, struct co
     return us;
 }
 
-static void report(const char *name, const struct corpus *c, int64_t us)
+static int64_t copy_time(const struct corpus *c, int64_t *times, size_t repeats)
 {
-    double seconds = (double)us / 1e6;
-    double rows = (double)c->messages.count;
-    printf("%-14s %8.0f B/row %9.1f ns/row %12.0f rows/s %9.1f MB/s\n", name,
-           (double)c->bytes.len / rows, seconds * 1e9 / rows, rows / seconds,
-           (double)c->bytes.len / 1e6 / seconds);
-}
-
-static int run(struct corpus *c, size_t repeats)
-{
-    struct err err;
-    struct codec *codec;
-    if (codec_open(str_of(c->format), c->row_type, &c->options, &codec, &err) < 0) {
-        fprintf(stderr, "%s\n", err.msg);
-        return 1;
-    }
-    AUTO_ARENA struct arena arena = {0};
-    struct column_memory *memory = column_memory_new(c->row_type, CHUNK_ROWS);
-    struct column **columns = mem_new_array(struct column *, c->row_type->field_count);
-    for (size_t i = 0; i < c->row_type->field_count; i++) {
-        columns[i] = &column_memory_columns(memory)[i];
-    }
-    AUTO_FREE int64_t *times = mem_new_array(int64_t, repeats);
-    decode_all(c, codec, memory, columns, &arena);
-    for (size_t i = 0; i < repeats; i++) {
-        times[i] = decode_all(c, codec, memory, columns, &arena);
-    }
-    report(c->name, c, median(times, repeats));
     AUTO_FREE char *copy = mem_alloc(c->bytes.len);
+    memcpy(copy, c->bytes.ptr, c->bytes.len); /* its pages are there when it counts */
     for (size_t i = 0; i < repeats; i++) {
         int64_t began = clock_thread_cpu_us();
         memcpy(copy, c->bytes.ptr, c->bytes.len);
         __asm__ volatile("" : : "r"(copy) : "memory");
         times[i] = clock_thread_cpu_us() - began;
     }
-    report("(memcpy)", c, median(times, repeats));
+    return median(times, repeats);
+}
+
+static void report(const struct corpus *c, int64_t us, int64_t copy_us)
+{
+    double rows = (double)c->messages.count;
+    double copy = (double)(copy_us > 0 ? copy_us : 1);
+    printf("%-14s %8zu rows %6.0f B/row %7.1f ns/row %10.0f rows/s %7.1f MB/s %6.1f memcpy "
+           "digest %016" PRIx64 "\n",
+           c->name, c->messages.count, (double)c->bytes.len / rows, (double)us * 1e3 / rows,
+           rows / (double)us * 1e6, (double)c->bytes.len / (double)us, (double)us / copy,
+           c->digest);
+    fflush(stdout);
+}
+
+static void run(struct corpus *c, size_t repeats)
+{
+    AUTO_ARENA struct arena types = {0};
+    AUTO_ARENA struct arena arena = {0};
+    struct err err;
+    struct codec *codec;
+    struct codec_options options = {0};
+    prepare(c, &options, &types);
+    if (codec_open(str_of(c->format), c->row_type, &options, &codec, &err) < 0) {
+        fail(&err);
+    }
+    struct column_memory *memory = column_memory_new(c->row_type, CHUNK_ROWS);
+    struct column **columns = mem_new_array(struct column *, c->row_type->field_count);
+    for (size_t i = 0; i < c->row_type->field_count; i++) {
+        columns[i] = &column_memory_columns(memory)[i];
+    }
+    AUTO_FREE int64_t *times = mem_new_array(int64_t, repeats);
+    bool digested = c->put != NULL && c->first_field == 0;
+    decode_all(c, codec, memory, columns, &arena, digested ? &c->digest : NULL);
+    for (size_t i = 0; i < repeats; i++) {
+        times[i] = decode_all(c, codec, memory, columns, &arena, NULL);
+    }
+    int64_t us = median(times, repeats);
+    report(c, us, copy_time(c, times, repeats));
     mem_free(columns);
     column_memory_free(memory);
     codec_close(codec);
-    return 0;
+}
+
+/* ---- files for others ------------------------------------------------------------------------ */
+
+static void write_text(const char *folder, const char *name, struct str text)
+{
+    struct err err;
+    AUTO_BUF struct buf path = {0};
+    buf_printf(&path, "%s/%s", folder, name);
+    AUTO_FREE char *file = str_dup(buf_str(&path));
+    if (fs_write_file(file, text, &err) < 0) {
+        fail(&err);
+    }
+}
+
+static void write_messages(const char *folder, const struct corpus *c)
+{
+    AUTO_BUF struct buf out = {0};
+    AUTO_BUF struct buf name = {0};
+    vec_foreach (struct str, message, &c->messages) {
+        buf_add(&out, &(uint32_t){(uint32_t)message->len}, sizeof(uint32_t));
+        buf_add(&out, message->ptr, message->len);
+    }
+    buf_printf(&name, "%s.messages", c->name);
+    AUTO_FREE char *file = str_dup(buf_str(&name));
+    write_text(folder, file, buf_str(&out));
+}
+
+static void write_schemas(const char *folder)
+{
+    AUTO_BUF struct buf avro = {0};
+    event_avro_schema(false, &avro);
+    write_text(folder, "event.proto", str_of(event_proto));
+    write_text(folder, "event.avsc", buf_str(&avro));
+}
+
+/* ---- main ------------------------------------------------------------------------------------ */
+
+static struct corpus corpora[] = {
+    {.name = "json", .format = "json", .put = event_put_json, .is_written = true},
+    {.name = "protobuf", .format = "protobuf", .put = event_put_protobuf, .is_written = true},
+    {.name = "avro", .format = "avro", .put = event_put_avro, .is_written = true},
+    {.name = "avro-nullable",
+     .format = "avro",
+     .put = event_put_avro_nullable,
+     .is_nullable = true},
+    {.name = "avro-two", .format = "avro", .put = event_put_avro, .first_field = EVENT_COUNTRY},
+    {.name = "feeds", .format = "json"},
+};
+
+static int usage(void)
+{
+    fprintf(stderr, "usage: decode_bench [all");
+    for (size_t i = 0; i < ARRAY_COUNT(corpora); i++) {
+        fprintf(stderr, "|%s", corpora[i].name);
+    }
+    fprintf(stderr, "] [megabytes] [repeats] [FOLDER]\n");
+    return 2;
 }
 
 int main(int argc, char **argv)
 {
     const char *which = argc > 1 ? argv[1] : "all";
+    const char *folder = argc > 4 ? argv[4] : NULL;
     uint64_t megabytes = 64;
     uint64_t repeats = 15;
     if ((argc > 2 && (!str_to_u64(str_of(argv[2]), &megabytes) || megabytes == 0)) ||
-        (argc > 3 && (!str_to_u64(str_of(argv[3]), &repeats) || repeats == 0))) {
-        fprintf(stderr, "usage: decode_bench [events|feeds|protobuf|all] [megabytes] [repeats]\n");
-        return 2;
+        (argc > 3 && (!str_to_u64(str_of(argv[3]), &repeats) || repeats == 0)) || argc > 5) {
+        return usage();
     }
-    AUTO_ARENA struct arena arena = {0};
-    AUTO_BUF struct buf descriptors = {0};
-    describe_event(&descriptors);
-    struct codec_options protobuf = {.protobuf_descriptors = buf_str(&descriptors),
-                                     .protobuf_message = STR("Event")};
-    struct corpus corpora[] = {
-        {.name = "events", .format = "json", .row_type = event_type(&arena)},
-        {.name = "feeds", .format = "json", .row_type = feed_type(&arena)},
-        {.name = "protobuf", .format = "protobuf", .options = protobuf},
-        {.name = "protobuf_long", .format = "protobuf", .options = protobuf},
-    };
-    static void (*const makers[])(struct rng * rng, struct buf * out) = {
-        print_event, print_feed, encode_short_event, encode_long_event};
-    int rc = 0;
+    struct corpus first = {.put = event_put_json}; /* how many events that is */
+    fill(&first, megabytes << 20, 0);
+    size_t events = first.messages.count;
+    vec_done(&first.messages);
+    buf_done(&first.bytes);
+    bool any = false;
+    uint64_t digest = 0;
     for (size_t i = 0; i < ARRAY_COUNT(corpora); i++) {
         struct corpus *c = &corpora[i];
-        if (strcmp(which, "all") == 0 || str_starts(str_of(c->name), str_of(which))) {
-            c->row_type = c->row_type != NULL ? c->row_type : corpora[0].row_type;
-            fill(c, megabytes << 20, makers[i]);
-            rc |= run(c, repeats);
-            vec_done(&c->messages);
-            buf_done(&c->bytes);
+        if (strcmp(which, "all") != 0 && strcmp(which, c->name) != 0) {
+            continue;
         }
+        any = true;
+        fill(c, megabytes << 20, c->put == NULL ? 0 : events);
+        if (folder != NULL && c->is_written) {
+            write_messages(folder, c);
+        }
+        run(c, repeats);
+        if (c->digest != 0 && digest != 0 && c->digest != digest) {
+            fprintf(stderr, "%s has other values than the formats before it\n", c->name);
+            return 1;
+        }
+        digest = c->digest != 0 ? c->digest : digest;
+        vec_done(&c->messages);
+        buf_done(&c->bytes);
+        buf_done(&c->schema);
     }
-    return rc;
+    if (folder != NULL) {
+        write_schemas(folder);
+    }
+    return any ? 0 : usage();
 }

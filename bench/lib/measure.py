@@ -71,6 +71,13 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) * TICK_S
 
 
+def java(pid: int) -> int:
+    """The JVM of a session: spark-submit is a script that may or may not have become it."""
+    while "java" not in os.path.basename(os.readlink(f"/proc/{pid}/exe")):
+        pid = int(pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
+    return pid
+
+
 def memory(pid: int) -> tuple[int, int]:
     """Resident now, and the most so far; bytes."""
     values = {}

@@ -16,7 +16,7 @@ def _groups(lines: list, *keys: str) -> dict:
     return groups
 
 
-def _table(head: list, rows: list) -> str:
+def table(head: list, rows: list) -> str:
     out = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     out += ["| " + " | ".join(str(c) for c in row) + " |" for row in rows]
     return "\n".join(out)
@@ -59,7 +59,7 @@ def _drained(results: dict, topic: str, median) -> tuple[str, dict]:
         ])
     head = ["", "messages/s", "… without its start", "of bare", "of Spark", "CPU s / million",
             "peak RSS, MB", "MB written, files", "cores used by others", "runs"]
-    return _table(head, rows), groups
+    return table(head, rows), groups
 
 
 def _latency(results: dict) -> str:
@@ -69,7 +69,7 @@ def _latency(results: dict) -> str:
             for r in results["latency"]]
     head = ["", "messages/s", "trigger", "p50, ms", "p99, ms", "most, ms", "commits",
             "CPU of a core", "peak RSS, MB"]
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _targets(results: dict, median) -> str:
@@ -125,7 +125,7 @@ def _targets(results: dict, median) -> str:
         line("start to first rows, ms", "< 500", start and start * 1e3, "{:.0f}",
              lambda v: v < 500),
     ]
-    return _table(["target", "", "measured", "met"], rows)
+    return table(["target", "", "measured", "met"], rows)
 
 
 def markdown(results: dict, median) -> str:

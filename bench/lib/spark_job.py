@@ -103,7 +103,7 @@ def main() -> None:
     job = json.loads(sys.argv[1])
     work = pathlib.Path(job["work"])
     spark = session(work, job.get("s3"))
-    jvm = _java(spark.sparkContext._gateway.proc.pid)
+    jvm = measure.java(spark.sparkContext._gateway.proc.pid)
     writer = (frame(spark, job).writeStream.format("delta").outputMode("append")
               .option("checkpointLocation", job["checkpoint"]).option("mergeSchema", "true"))
     if job["kind"] == "feeds":
@@ -125,13 +125,6 @@ def main() -> None:
     gateway = spark.sparkContext._gateway
     spark.stop()
     gateway.shutdown()
-
-
-def _java(pid: int) -> int:
-    """spark-submit is a script that may or may not have become the JVM."""
-    while "java" not in os.path.basename(os.readlink(f"/proc/{pid}/exe")):
-        pid = int(pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
-    return pid
 
 
 if __name__ == "__main__":

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every pipeline in README.md, docs/*.md and examples/ parses and binds: `sluice check`.
+
+A fenced block says by the words behind its language what it is for:
+
+    sql                   a pipeline; it is checked without any server
+    sql connect           … checked against Kafka and a registry (check --connect)
+    json file=NAME        a file beside the page's pipelines (any language)
+    json subject=NAME     … and the latest schema of that subject (proto: a Protobuf schema)
+    json topic=NAME       the messages of that topic, one a line
+    sh run                commands that make a file
+    text printed          what the check of the last `sql connect` before it prints
+    text                  a sketch: not looked at
+
+A `sql` block that is a query (begins with SELECT) is no pipeline; a page has few of them.
+"""
+
+import dataclasses
+import pathlib
+import re
+import subprocess
+
+import pytest
+from sluicetest import deps
+from sluicetest.sluice import command
+
+PAGES = [deps.TREE / "README.md", *sorted((deps.TREE / "docs").glob("*.md"))]
+EXAMPLES = sorted((deps.TREE / "examples").glob("*.sql"))
+FENCE = re.compile(r"^```(?P<words>[^\n`]*)\n(?P<text>.*?)^```$", re.M | re.S)
+LANGUAGES = {"sql", "json", "proto", "sh", "text", ""}
+
+
+@dataclasses.dataclass(frozen=True)
+class Block:
+    page: pathlib.Path
+    line: int
+    language: str
+    words: tuple[str, ...]
+    text: str
+
+    def value(self, name: str) -> str | None:
+        return next((w.partition("=")[2] for w in self.words if w.startswith(f"{name}=")), None)
+
+    def __str__(self) -> str:
+        return f"{self.page.name}:{self.line}"
+
+
+def blocks(page: pathlib.Path) -> list[Block]:
+    text = page.read_text()
+    found = []
+    for match in FENCE.finditer(text):
+        language, *words = match["words"].split() or [""]
+        found.append(Block(page, text.count("\n", 0, match.start()) + 1, language, tuple(words),
+                           match["text"]))
+    return found
+
+
+ALL = [block for page in PAGES for block in blocks(page)]
+SQL = [b for b in ALL if b.language == "sql" and not b.text.lstrip().upper().startswith("SELECT")]
+
+
+def prepare(page: pathlib.Path, folder: pathlib.Path) -> None:
+    """The files that the page's pipelines name."""
+    for block in blocks(page):
+        if block.value("file"):
+            (folder / block.value("file")).write_text(block.text)
+        if block.language == "sh" and "run" in block.words:
+            subprocess.run(["sh", "-e", "-c", block.text], cwd=folder, check=True)
+
+
+def check(pipeline: str, folder: pathlib.Path, *args: str, env: dict | None = None) -> str:
+    (folder / "pipeline.sql").write_text(pipeline)
+    done = command("check", *args, "pipeline.sql", folder=folder, env=env)
+    assert done.exit_code == 0, done.stderr
+    assert "pipeline.sql is fine" in done.stdout
+    return done.stdout
+
+
+def without_blanks(text: str) -> str:
+    return "\n".join(line.strip() for line in text.splitlines() if line.strip())
+
+
+def test_blocks_say_what_they_are():
+    assert [f"{b}: {b.language}" for b in ALL if b.language not in LANGUAGES] == []
+    no_pipelines = [str(b) for b in SQL if "CREATE STREAMING TABLE" not in b.text]
+    assert no_pipelines == [], "a sketch is a ```text block"
+
+
+@pytest.mark.parametrize("block", [b for b in SQL if "connect" not in b.words], ids=str)
+def test_a_pipeline_of_the_docs_is_fine(block, tmp_path):
+    prepare(block.page, tmp_path)
+    check(block.text, tmp_path)
+
+
+@pytest.mark.parametrize("block", [b for b in SQL if "connect" in b.words], ids=str)
+def test_a_pipeline_of_the_docs_is_fine_with_servers(block, kafka, registry, unique, tmp_path):
+    prepare(block.page, tmp_path)
+    env = {"KAFKA_BROKER": kafka.bootstrap, "SCHEMA_REGISTRY": registry.url,
+           "KAFKA_TOPIC": f"topic-{unique}", "DELTA_LAKE_PATH": "lake/table"}
+    page = blocks(block.page)
+    text = block.text
+    # Topics of the same names in other tests, and subjects of them, are other ones.
+    for name in set(re.findall(r"subscribe\s*=\s*'(\w+)'", text)):
+        text = re.sub(rf"(subscribe\s*=\s*)'{name}'", rf"\1'{name}-{unique}'", text)
+        kafka.create_topic(f"{name}-{unique}")
+    text = re.sub(r"('schema.registry.subject'\s*=\s*)'([\w-]+)'", rf"\1'\2-{unique}'", text)
+    for b in page:
+        if b.value("subject"):
+            kind = "PROTOBUF" if b.language == "proto" else "AVRO"
+            name, value, _ = b.value("subject").partition("-value")
+            registry.register(f"{name}-{unique}{value}", b.text, kind)
+        if b.value("topic") and f"{b.value('topic')}-{unique}" in text:
+            kafka.produce(f"{b.value('topic')}-{unique}", b.text.splitlines())
+        if b.value("topic") and "${KAFKA_TOPIC}" in text:
+            kafka.create_topic(env["KAFKA_TOPIC"])
+            kafka.produce(env["KAFKA_TOPIC"], b.text.splitlines())
+    shown = check(text, tmp_path, "--connect", env=env)
+    follows = [b for b in page if b.line > block.line and b.language in ("sql", "text")]
+    for printed in follows[:1]:
+        if "printed" in printed.words:
+            assert without_blanks(printed.text) in without_blanks(shown)
+
+
+def test_the_pipeline_of_a_run_without_a_file_is_the_one_in_the_source():
+    source = (deps.TREE / "src/cli/pipeline.c").read_text()
+    strings = source.partition("environment_pipeline[] =")[2].partition(";\n\n")[0]
+    built_in = "".join(re.findall(r'"(.*)"', strings)).replace("\\n", "\n")
+    shown = [b.text for b in SQL if "CHECKPOINT_DIR" in b.text]
+    assert shown == [built_in]
+
+
+def test_what_is_said_to_be_printed_is_looked_at():
+    for block in ALL:
+        if "printed" in block.words:
+            before = [b for b in ALL if b.page == block.page and b.line < block.line and
+                      b.language in ("sql", "text")]
+            assert before and "connect" in before[-1].words, block
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+def test_an_example_is_fine(example):
+    done = command("check", example.relative_to(deps.TREE), folder=deps.TREE,
+                   env={"KAFKA_TOPIC": "", "DELTA_LAKE_PATH": ""})
+    assert done.exit_code == 0, done.stderr
+
+
+def test_there_is_something_to_check():
+    assert len(EXAMPLES) >= 3
+    assert {b.page.name for b in SQL} >= {"README.md", "formats.md", "schema.md"}
