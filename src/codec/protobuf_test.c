@@ -259,6 +259,8 @@ static void text_and_bytes_change_places(void **state)
     check(&f, CODEC_ROW_OK, "took", "\"3.000000001s\"");
     put_bytes(&f.m, 33, STR("\x10\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"));
     check(&f, CODEC_ROW_BAD_FIELD, "ts", "null");
+    put_bytes(&f.m, 20, STR("\x1a\x00\x12\x01x"));
+    check(&f, CODEC_ROW_OK, "sub", "\"{\\\"b\\\":\\\"x\\\"}\"");
     put_bytes(&f.m, 20, STR("\x08\x05"));
     put_bytes(&f.m, 20, STR("\x12\x01x"));
     put_bytes(&f.m, 20, STR("\x1a\x02\x01\x02\x18\x03"));

@@ -245,20 +245,23 @@ static bool print_field(struct codec_protobuf *d, size_t first, size_t count, co
             return true;
         }
     }
+    size_t before = out->len;
     buf_add_c(out, *comma);
-    *comma = ",";
-    if (field->json_name.len > 0) {
-        json_quote(out, field->json_name);
-    } else {
-        json_quote(out, field->name);
-    }
+    json_quote(out, field->json_name.len > 0 ? field->json_name : field->name);
     buf_add_char(out, ':');
-    if (field->is_map) {
-        return print_map(d, first, count, out);
-    }
     if (field->is_repeated) {
-        return print_list(d, first, count, out);
+        size_t start = out->len;
+        bool good =
+            field->is_map ? print_map(d, first, count, out) : print_list(d, first, count, out);
+        if (out->len == start + 2) { /* [] or {}: a packed list of nothing, unknown enums */
+            out->len = before;
+            out->ptr[before] = '\0';
+        } else {
+            *comma = ",";
+        }
+        return good;
     }
+    *comma = ",";
     if (!protobuf_is_message(field)) {
         print_scalar(d, field, value, out);
         return true;
