@@ -64,6 +64,10 @@ int sql_sparse_each(size_t count, sql_sparse_job job, void *user, struct err *er
     struct thread threads[FETCH_THREADS] = {0};
     size_t thread_count = count < FETCH_THREADS ? count : FETCH_THREADS;
     mutex_init(&each.lock);
+    if (count == 1) {
+        thread_count = 0;
+        each_run(&each);
+    }
     for (size_t i = 0; i < thread_count; i++) {
         thread_start(&threads[i], "fetch", each_run, &each);
     }
