@@ -24,7 +24,7 @@
  *      for them: a checkpoint that loses them breaks the table.
  *  (4) The hint goes forward only, and after the checkpoint.
  *  (5) Row groups are small: one a thread is in memory, and that is what a
- *      checkpoint of a million files takes (docs/decisions/0006).
+ *      checkpoint of a million files takes (docs/decisions/0005).
  *  (6) Two writers of one checkpoint write the same content: the last one wins
  *      and nothing is lost.  Failing leaves the table as it was.
  *
