@@ -4,13 +4,13 @@
  *
  *     decode_bench [CASE|all] [megabytes] [repeats] [FOLDER]
  *
- * Made by a seeded generator: the events of event.h, ten fields, as JSON, Protobuf and Avro (also
- * with every field in a union with null, and with a row type of two of the ten); and feeds of
- * twenty vehicle positions and about 5.7 KB of JSON (the shape of GTFS Realtime).  They lie one
- * behind the other, more of them than caches hold (`megabytes` of JSON; the same events in all
- * formats); they are decoded in chunks of 2,048 rows, as a scan does it.  For each the medians of
- * the repeats, in CPU time of the thread, and beside it memcpy of the same bytes: what it costs to
- * touch them at all.
+ * Made by a seeded generator: the events of event.h, ten fields, as JSON, Protobuf (also with a
+ * longer text) and Avro (also with every field in a union with null, and with a row type of two of
+ * the ten); and feeds of twenty vehicle positions and about 5.7 KB of JSON (the shape of GTFS
+ * Realtime).  They lie one behind the other, more of them than caches hold (`megabytes` of JSON;
+ * the same events in all formats); they are decoded in chunks of 2,048 rows, as a scan does it.
+ * For each the medians of the repeats, in CPU time of the thread, and beside it memcpy of the same
+ * bytes: what it costs to touch them at all.
  *
  * The digest is of the values that were decoded: equal for all formats, or the run fails.  With a
  * FOLDER the events are also written there, for peers.cc and Spark: CASE.messages (each behind its
@@ -380,6 +380,7 @@ static void write_schemas(const char *folder)
 static struct corpus corpora[] = {
     {.name = "json", .format = "json", .put = event_put_json, .is_written = true},
     {.name = "protobuf", .format = "protobuf", .put = event_put_protobuf, .is_written = true},
+    {.name = "protobuf-long", .format = "protobuf", .put = event_put_protobuf_long},
     {.name = "avro", .format = "avro", .put = event_put_avro, .is_written = true},
     {.name = "avro-nullable",
      .format = "avro",
@@ -399,6 +400,30 @@ static int usage(void)
     return 2;
 }
 
+static size_t count_events(size_t json_bytes)
+{
+    struct corpus json = {.put = event_put_json};
+    fill(&json, json_bytes, 0);
+    size_t count = json.messages.count;
+    vec_done(&json.messages);
+    buf_done(&json.bytes);
+    return count;
+}
+
+/* Makes the messages of one case, measures, and forgets them; the digest stays. */
+static void run_case(struct corpus *c, size_t bytes, size_t events, size_t repeats,
+                     const char *folder)
+{
+    fill(c, bytes, c->put == NULL ? 0 : events);
+    if (folder != NULL && c->is_written) {
+        write_messages(folder, c);
+    }
+    run(c, repeats);
+    vec_done(&c->messages);
+    buf_done(&c->bytes);
+    buf_done(&c->schema);
+}
+
 int main(int argc, char **argv)
 {
     const char *which = argc > 1 ? argv[1] : "all";
@@ -409,11 +434,7 @@ int main(int argc, char **argv)
         (argc > 3 && (!str_to_u64(str_of(argv[3]), &repeats) || repeats == 0)) || argc > 5) {
         return usage();
     }
-    struct corpus first = {.put = event_put_json}; /* how many events that is */
-    fill(&first, megabytes << 20, 0);
-    size_t events = first.messages.count;
-    vec_done(&first.messages);
-    buf_done(&first.bytes);
+    size_t events = count_events(megabytes << 20);
     bool any = false;
     uint64_t digest = 0;
     for (size_t i = 0; i < ARRAY_COUNT(corpora); i++) {
@@ -422,19 +443,12 @@ int main(int argc, char **argv)
             continue;
         }
         any = true;
-        fill(c, megabytes << 20, c->put == NULL ? 0 : events);
-        if (folder != NULL && c->is_written) {
-            write_messages(folder, c);
-        }
-        run(c, repeats);
+        run_case(c, megabytes << 20, events, repeats, folder);
         if (c->digest != 0 && digest != 0 && c->digest != digest) {
             fprintf(stderr, "%s has other values than the formats before it\n", c->name);
             return 1;
         }
         digest = c->digest != 0 ? c->digest : digest;
-        vec_done(&c->messages);
-        buf_done(&c->bytes);
-        buf_done(&c->schema);
     }
     if (folder != NULL) {
         write_schemas(folder);

@@ -175,7 +175,7 @@ static void put_bytes(struct buf *out, unsigned number, struct str bytes)
     buf_add(out, bytes.ptr, bytes.len);
 }
 
-void event_put_protobuf(const struct event *e, struct buf *out)
+static void put_protobuf(const struct event *e, struct str session, struct buf *out)
 {
     AUTO_BUF struct buf ts = {0};
     put_integer(&ts, 1, e->ts_ms / 1000);
@@ -183,11 +183,25 @@ void event_put_protobuf(const struct event *e, struct buf *out)
     put_integer(out, 1, e->event_id);
     put_integer(out, 2, e->user_id);
     put_bytes(out, 3, str_of(e->event_type));
-    put_bytes(out, 4, str_of(e->session));
+    put_bytes(out, 4, session);
     put_double(out, 5, price(e));
     put_integer(out, 6, e->quantity);
     put_double(out, 7, latitude(e));
     put_integer(out, 8, e->is_mobile);
     put_bytes(out, 9, str_of(e->country));
     put_bytes(out, 10, buf_str(&ts));
+}
+
+void event_put_protobuf(const struct event *e, struct buf *out)
+{
+    put_protobuf(e, str_of(e->session), out);
+}
+
+void event_put_protobuf_long(const struct event *e, struct buf *out)
+{
+    AUTO_BUF struct buf session = {0};
+    for (int i = 0; i < 6; i++) {
+        buf_add_c(&session, e->session);
+    }
+    put_protobuf(e, buf_str(&session), out);
 }

@@ -42,6 +42,8 @@ void event_make(struct rng *rng, struct event *e);
 /* Each appends one message. */
 void event_put_json(const struct event *e, struct buf *out);
 void event_put_protobuf(const struct event *e, struct buf *out);
+/* The session six times over: about as long as the JSON. */
+void event_put_protobuf_long(const struct event *e, struct buf *out);
 void event_put_avro(const struct event *e, struct buf *out);
 void event_put_avro_nullable(const struct event *e, struct buf *out);
 

@@ -46,6 +46,7 @@ TITLES = {
     "avroc-parse": ("avro", "avro-c generic value"),
     "avroc-read": ("avro", "… and ten fields read"),
     "spark-avro": ("avro", "Spark from_avro"),
+    "protobuf-long": ("protobuf", "Protobuf, a longer text: Sluice"),
     "avro-nullable": ("avro", "Avro, all in unions with null: Sluice"),
 }
 
@@ -90,7 +91,7 @@ def rounds(args: argparse.Namespace, work: pathlib.Path) -> list[dict]:
     found: list[dict] = []
     for number in range(args.rounds):
         say(f"round {number + 1} of {args.rounds}")
-        for name in ("json", "protobuf", "avro", "avro-nullable"):
+        for name in ("json", "protobuf", "protobuf-long", "avro", "avro-nullable"):
             found += lines([decode, name, args.megabytes, args.repeats,
                             *([work] if number == 0 else [])])
         peers = build_peers(work) if number == 0 else peers
