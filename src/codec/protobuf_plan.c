@@ -12,8 +12,8 @@
  *  (2) A pair of field and column that codec_protobuf_plan_takes has an op here, and a case in
  *      protobuf_scalar.c.
  *  (3) The tree is as deep as the row type, which is no deeper than a message may be.
- *  (4) The last entry of a node is one whose tag no tag is: whoever guesses the next field may
- *      always look one further.
+ *  (4) The last entry of a node has tag 0, which wire_tag never gives: whoever guesses the next
+ * field may always look one further.
  */
 #include "codec/protobuf_plan.h"
 
@@ -285,7 +285,7 @@ static int message_init(struct codec_protobuf *d, struct codec_protobuf_node *no
     for (size_t f = 0; f <= count; f++) {
         struct codec_protobuf_entry *entry = &node->entries[f];
         entry->column = UINT32_MAX;
-        entry->tag = UINT32_MAX; /* invariant (4): no field has the number */
+        entry->tag = 0; /* invariant (4): field number 0 is no tag (wire_tag) */
         if (f < count) {
             entry->field = &message->fields[f];
             entry->tag = entry->field->tag;

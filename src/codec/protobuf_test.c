@@ -565,6 +565,16 @@ static void bytes_that_are_no_message_are_bad(void **state)
     }
 }
 
+static void a_tag_of_all_ones_is_no_field_behind_the_last(void **state)
+{
+    (void)state;
+    AUTO_FIXTURE struct fixture f = {0};
+    open_row(&f, "proto3", NULL, (struct codec_options){0});
+    put_int(&f.m, 536870911, 9); /* the last field: what would be guessed next is none */
+    buf_add_c(&f.m, "\xff\xff\xff\xff\x0f\x01");
+    check_bad(&f, "wire");
+}
+
 static void text_that_proto2_does_not_check_is_a_bad_field(void **state)
 {
     (void)state;
@@ -903,6 +913,7 @@ int main(void)
         cmocka_unit_test(a_map_of_many_keys_keeps_each_once),
         cmocka_unit_test(groups_are_messages),
         cmocka_unit_test(bytes_that_are_no_message_are_bad),
+        cmocka_unit_test(a_tag_of_all_ones_is_no_field_behind_the_last),
         cmocka_unit_test(text_that_proto2_does_not_check_is_a_bad_field),
         cmocka_unit_test(nesting_ends_at_the_limit),
         cmocka_unit_test(numbers_of_a_closed_enum_are_known_or_not_there),
