@@ -368,14 +368,14 @@ void cli_offsets_describe(const struct cli_offsets *o, struct buf *out)
     }
 }
 
-static struct str make_parameters(const struct cli_offsets *o, struct arena *arena)
+static struct str make_parameters(struct str query, struct arena *arena)
 {
     AUTO_BUF struct buf text = {0};
     struct json_writer w;
     json_begin(&w, &text);
     json_open_object(&w);
     json_name(&w, "queryName");
-    json_str(&w, o->bound.table->query_name);
+    json_str(&w, query);
     json_close_object(&w);
     return arena_str(arena, buf_str(&text));
 }
@@ -388,12 +388,128 @@ static void put_txn(struct delta_txn *txn, struct str query, const struct sink_p
     *txn = (struct delta_txn){arena_str(arena, buf_str(&app_id)), version, 0};
 }
 
+static int commit_txns(struct delta_table *table, struct str query, const struct delta_txn *txns,
+                       size_t count, int64_t *ret_version, struct err *err)
+{
+    AUTO_ARENA struct arena arena = {0};
+    struct delta_change change = {
+        .operation = "SET OFFSETS",
+        .parameters = make_parameters(query, &arena),
+        .txn_count = count,
+        .txns = txns,
+    };
+    int rc = delta_commit(table, &change, ret_version, err);
+    if (rc == DELTA_SCHEMA_CHANGED) {
+        rc = delta_commit(table, &change, ret_version, err);
+    }
+    if (rc == ERR_FENCED) {
+        return err_set(err, ERR_CONFIG,
+                       "the query is running: it committed meanwhile; stop it "
+                       "first");
+    }
+    TRY(rc);
+    return rc == DELTA_COMMITTED ? 0
+                                 : err_set_retry(err, "the table's schema keeps changing; nothing "
+                                                      "was written");
+}
+
+/* ---- the dead letter table
+ * ------------------------------------------------------------------------ */
+
+/* The version of a position's txn; -1 = none. */
+static int64_t position_in(const struct delta_snapshot *snapshot,
+                           const struct cli_offsets_change_of *c)
+{
+    AUTO_BUF struct buf app_id = {0};
+    delta_sink_app_id(c->query, &c->position, &app_id);
+    const struct delta_txn *txn = delta_find_txn(snapshot, buf_str(&app_id));
+    return txn == NULL ? -1 : txn->version;
+}
+
+/* Letters between the two tables' positions would be forgotten: job/dead_table.c. */
+static int check_adopted(const struct cli_offsets *o, const struct delta_snapshot *snapshot,
+                         struct err *err)
+{
+    vec_foreach (const struct cli_offsets_change_of, c, &o->changes) {
+        if (o->adopt_from.ptr != NULL && str_eq(c->query, o->adopt_from) &&
+            position_in(snapshot, c) > c->from) {
+            return err_set(err, ERR_CONFIG,
+                           "the last run of \"%.*s\" ended between dead letters and their rows; "
+                           "run it once more under that name, then adopt",
+                           STR_FMT(o->adopt_from));
+        }
+    }
+    return 0;
+}
+
+/*
+ * A position that goes back in the main table goes back there too, or old letters would count as
+ * known and their messages not be read again.  One that goes forward stays: what is known remains
+ * so.  The fence is raised in any case: an instance that still runs adds nothing in between.
+ */
+static int commit_letters(struct cli_offsets *o, struct delta_table *table, struct err *err)
+{
+    AUTO_ARENA struct arena arena = {0};
+    const struct delta_snapshot *snapshot = delta_snapshot(table);
+    struct str query = o->bound.table->query_name;
+    int64_t sequence = read_sequence(snapshot, query);
+    struct delta_txn *txns = arena_new_array(&arena, struct delta_txn, o->changes.count + 1);
+    size_t count = 0;
+    int64_t version = -1;
+    TRY(check_adopted(o, snapshot, err));
+    if (sequence < 0) {
+        return 0; /* not there, or no table of this query */
+    }
+    TRY(delta_check_append(snapshot, err));
+    put_txn(&txns[count++], query, NULL, sequence + 1, &arena);
+    vec_foreach (const struct cli_offsets_change_of, c, &o->changes) {
+        if (c->to < c->from && position_in(snapshot, c) > c->to) {
+            put_txn(&txns[count++], c->query, &c->position, c->to, &arena);
+        }
+    }
+    return commit_txns(table, query, txns, count, &version, err);
+}
+
+static int commit_dead_table(struct cli_offsets *o, struct err *err)
+{
+    const struct plan_table *t = o->bound.table;
+    struct store *store = NULL;
+    AUTO_DELTA struct delta_table *table = NULL;
+    struct delta_options options = {.db = o->spool.db, .spool = o->spool.path};
+    if (t->dead_letter_topic.len > 0) {
+        return 0;
+    }
+    TRY(store_open(t->dead_letter_location, &t->store, &store, err));
+    int rc = delta_open(store, &options, &table, err);
+    rc = rc < 0 ? rc : commit_letters(o, table, err);
+    return rc < 0 ? err_wrap(err, "dead letter table \"%.*s\"", STR_FMT(t->dead_letter_location))
+                  : 0;
+}
+
+/* Who accepts a restored table accepts it for the replays of dead letters too. */
+static int accept_replays(struct cli_offsets *o, struct err *err)
+{
+    AUTO_ARENA struct arena arena = {0};
+    struct str query =
+        str_of(arena_printf(&arena, "%.*s/replay", STR_FMT(o->bound.table->query_name)));
+    int64_t sequence = read_sequence(delta_snapshot(o->delta), query);
+    struct delta_txn txn;
+    int64_t version = -1;
+    if (!o->accept || sequence < 0) {
+        return 0;
+    }
+    put_txn(&txn, query, NULL, sequence + 1, &arena);
+    return commit_txns(o->delta, query, &txn, 1, &version, err);
+}
+
 int cli_offsets_commit(struct cli_offsets *o, int64_t *ret_version, struct err *err)
 {
     AUTO_ARENA struct arena arena = {0};
     const struct delta_snapshot *snapshot = delta_snapshot(o->delta);
     struct str query = o->bound.table->query_name;
     TRY(delta_check_append(snapshot, err));
+    TRY(commit_dead_table(o, err));
+    FAILPOINT("between_offsets");
     struct delta_txn *txns = arena_new_array(&arena, struct delta_txn, o->changes.count + 2);
     size_t count = 0;
     int64_t sequence = o->sequence < 0 ? 0 : o->sequence;
@@ -405,23 +521,6 @@ int cli_offsets_commit(struct cli_offsets *o, int64_t *ret_version, struct err *
     vec_foreach (const struct cli_offsets_change_of, c, &o->changes) {
         put_txn(&txns[count++], c->query, &c->position, c->to, &arena);
     }
-    struct delta_change change = {
-        .operation = "SET OFFSETS",
-        .parameters = make_parameters(o, &arena),
-        .txn_count = count,
-        .txns = txns,
-    };
-    int rc = delta_commit(o->delta, &change, ret_version, err);
-    if (rc == DELTA_SCHEMA_CHANGED) {
-        rc = delta_commit(o->delta, &change, ret_version, err);
-    }
-    if (rc == ERR_FENCED) {
-        return err_set(err, ERR_CONFIG,
-                       "the query is running: it committed meanwhile; stop it "
-                       "first");
-    }
-    TRY(rc);
-    return rc == DELTA_COMMITTED ? 0
-                                 : err_set_retry(err, "the table's schema keeps changing; nothing "
-                                                      "was written");
+    TRY(commit_txns(o->delta, query, txns, count, ret_version, err));
+    return accept_replays(o, err);
 }

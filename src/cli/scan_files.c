@@ -107,7 +107,7 @@ static int find_local_dir(struct cli_scan_files *files, struct err *err)
     return 0;
 }
 
-int cli_scan_files_open(struct cli_scan_files *files, const struct cli_spool *spool, size_t index,
+int cli_scan_files_find(struct cli_scan_files *files, const struct cli_spool *spool, size_t index,
                         struct str location, const struct store_options *options, int64_t version,
                         struct err *err)
 {
@@ -119,7 +119,7 @@ int cli_scan_files_open(struct cli_scan_files *files, const struct cli_spool *sp
     int rc = delta_listing_open(files->store, spool->db, spool->path, version, &files->arena,
                                 &files->snapshot, &files->listing, err);
     if (rc >= 0 && files->snapshot.version < 0) {
-        return err_set(err, ERR_CONFIG, "there is no Delta table at \"%.*s\"", STR_FMT(location));
+        return 0;
     }
     if (rc >= 0) {
         rc = delta_columns(&files->arena, &files->snapshot, &files->columns, err);
@@ -127,7 +127,17 @@ int cli_scan_files_open(struct cli_scan_files *files, const struct cli_spool *sp
     if (rc >= 0 && files->snapshot.metadata.schema->field_count == 0) {
         rc = err_set(err, ERR_CONFIG, "the table has no columns");
     }
-    return rc < 0 ? err_wrap(err, "table \"%.*s\"", STR_FMT(location)) : 0;
+    return rc < 0 ? err_wrap(err, "table \"%.*s\"", STR_FMT(location)) : 1;
+}
+
+int cli_scan_files_open(struct cli_scan_files *files, const struct cli_spool *spool, size_t index,
+                        struct str location, const struct store_options *options, int64_t version,
+                        struct err *err)
+{
+    int there = TRY(cli_scan_files_find(files, spool, index, location, options, version, err));
+    return there == 1 ? 0
+                      : err_set(err, ERR_CONFIG, "there is no Delta table at \"%.*s\"",
+                                STR_FMT(location));
 }
 
 static void close_sparse(struct cli_scan_file *file)

@@ -53,6 +53,10 @@ struct cli_scan_files {
 int cli_scan_files_open(struct cli_scan_files *files, const struct cli_spool *spool, size_t index,
                         struct str location, const struct store_options *options, int64_t version,
                         struct err *err);
+/* The same, but 0 = there is no table, 1 = it is open. */
+int cli_scan_files_find(struct cli_scan_files *files, const struct cli_spool *spool, size_t index,
+                        struct str location, const struct store_options *options, int64_t version,
+                        struct err *err);
 void cli_scan_files_close(struct cli_scan_files *files); /* {0} is fine */
 
 /* Lists the files that may have rows that pass. `want` is borrowed until close. */

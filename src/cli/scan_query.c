@@ -495,6 +495,72 @@ int cli_scan_query_open(struct cli_scan_query *q, struct str sql,
                                  : err->code;
 }
 
+/* 1 = the table is there and in q->tables; 0 = a view of its empty SELECT is to stand for it. */
+static int find_table(struct cli_scan_query *q, struct cli_scan_query_table *t, size_t index,
+                      struct err *err)
+{
+    struct cli_scan_files *files = vec_push(&q->tables);
+    int there =
+        TRY(cli_scan_files_find(files, &q->spool, index, t->location, t->store, t->version, err));
+    if (there == 0) {
+        cli_scan_files_close(files);
+        q->tables.count--;
+        t->snapshot = (struct delta_snapshot){.version = -1};
+        return 0;
+    }
+    *vec_push(&q->locations) = arena_strdup(&q->arena, t->location);
+    t->snapshot = files->snapshot;
+    return 1;
+}
+
+static int make_empty(struct cli_scan_query *q, const struct cli_scan_query_table *t,
+                      struct err *err)
+{
+    AUTO_BUF struct buf sql = {0};
+    buf_add_c(&sql, "CREATE VIEW ");
+    sql_quote_name(&sql, str_of(t->name));
+    buf_printf(&sql, " AS %s", t->empty);
+    return sql_run(q->conn, sql.ptr, err);
+}
+
+int cli_scan_query_open_tables(struct cli_scan_query *q, struct cli_scan_query_table *tables,
+                               size_t count, uint64_t fetch_bytes_max, struct err *err)
+{
+    AUTO_WANTED struct wanted wanted = {0};
+    TRY(cli_spool_open(&q->spool, err));
+    for (size_t i = 0; i < count; i++) {
+        if (TRY(find_table(q, &tables[i], i, err)) == 1) {
+            *vec_push(&wanted.views) = (struct wanted_view){tables[i].name, q->tables.count - 1};
+        }
+    }
+    TRY(open_database(q, err));
+    TRY(list_files(q, true, err));
+    TRY(fetch_footers(q, fetch_bytes_max, err));
+    want_everything(q);
+    TRY(fetch_columns(q, fetch_bytes_max, err));
+    TRY(make_views(q, &wanted, err));
+    for (size_t i = 0; i < count; i++) {
+        if (tables[i].snapshot.version < 0) {
+            TRY(make_empty(q, &tables[i], err));
+        }
+    }
+    return 0;
+}
+
+int cli_scan_query_prepare(struct cli_scan_query *q, struct str select,
+                           enum cli_print_format format, struct err *err)
+{
+    mem_free(TAKE(q->select));
+    mem_free(TAKE(q->statement));
+    vec_done(&q->columns);
+    vec_done(&q->types);
+    q->select = str_dup(select);
+    q->format = format;
+    TRY(describe(q, err));
+    make_statement(q);
+    return 0;
+}
+
 /* ---- rows ---------------------------------------------------------------------------------- */
 
 int cli_scan_query_print(struct cli_scan_query *q, int fd, const char *target, size_t cell_max,

@@ -10,6 +10,7 @@
  * scan_query - a SELECT over Delta tables, from its text to its rows
  *
  *     open   ( print | copy )   close
+ *     open_tables   ( prepare ( print | copy ) )*   close
  *
  * `open` leaves files out, and fetches from other stores what the statement reads.  Nothing of it
  * may be called after a failure but close.
@@ -43,6 +44,24 @@ void cli_scan_query_init(struct cli_scan_query *q);
 /* Reads the logs, describes the result, fetches what is needed and makes the views. */
 int cli_scan_query_open(struct cli_scan_query *q, struct str sql,
                         const struct cli_scan_query_options *options, struct err *err);
+
+/* Tables that SQL of our own reads, each a view of this name. */
+struct cli_scan_query_table {
+    const char *name;
+    struct str location;
+    const struct store_options *store;
+    int64_t version;   /* -1 = newest */
+    const char *empty; /* a SELECT that stands in for a table that is not there */
+    /* set by open_tables; strings live as long as the query */
+    struct delta_snapshot snapshot; /* version -1 = it is not there */
+};
+/* Opens the tables without a statement. */
+int cli_scan_query_open_tables(struct cli_scan_query *q, struct cli_scan_query_table *tables,
+                               size_t count, uint64_t fetch_bytes_max, struct err *err);
+/* Takes a SELECT of ours over them and describes its result. */
+int cli_scan_query_prepare(struct cli_scan_query *q, struct str select,
+                           enum cli_print_format format, struct err *err);
+
 void cli_scan_query_close(struct cli_scan_query *q); /* after init */
 #define AUTO_SCAN_QUERY AUTO(cli_scan_query_close)
 /* Ends whatever is under way with ERR_CANCELED; any thread. */

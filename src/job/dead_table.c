@@ -13,7 +13,9 @@
  *      and not written again.  So each message is a row or a dead letter, never both, never none.
  *  (2) The start commit raises the fence in this table too, after that in the main table and
  *      before the known ones are read: a predecessor can add nothing behind our back.
- *  (3) Only batches with letters are committed here, so this table's positions may be behind the
+ *  (3) Until the main table has moved past them, this table's positions stay where they are: a
+ *      batch that ends before them (smaller ones after a crash) does not move them back.
+ *  (4) Only batches with letters are committed here, so this table's positions may be behind the
  *      main table's; that means nothing.
  *
  * With a topic instead of a table, letters are delivered before the rows' commit: a crash in
@@ -107,15 +109,16 @@ static int on_file(void *user, const struct delta_file *file, struct err *err)
 
 /* Letters of one partition between the two tables' positions. */
 static int read_known(struct dead_table *t, const struct files *files,
-                      const struct sink_position *main, struct err *err)
+                      const struct sink_position *main, int64_t until, struct err *err)
 {
     AUTO_BUF struct buf text = {0};
     /* A replay's letters are known by their place in the replay. */
     const char *offset = t->plan->replay_id > 0 ? "replay_offset" : "\"offset\"";
     buf_printf(&text,
                "SELECT DISTINCT CAST(%s AS VARCHAR) FROM read_parquet([%s], "
-               "union_by_name = true, hive_partitioning = false) WHERE %s >= %" PRId64,
-               offset, files->list.ptr, offset, main->next_offset);
+               "union_by_name = true, hive_partitioning = false) WHERE %s >= %" PRId64
+               " AND %s < %" PRId64,
+               offset, files->list.ptr, offset, main->next_offset, offset, until);
     if (t->plan->replay_id > 0) {
         buf_printf(&text, " AND replay_id = %" PRId64, t->plan->replay_id);
     } else {
@@ -145,8 +148,8 @@ static int read_known(struct dead_table *t, const struct files *files,
     if (rc == 0 && offsets.count > 0) {
         int64_t *kept = arena_new_array(&t->arena, int64_t, offsets.count);
         memcpy(kept, offsets.items, offsets.count * sizeof(*kept));
-        *vec_push(&t->known) = (struct dead_known){main->stream,    main->topic,   main->topic_id,
-                                                   main->partition, offsets.count, kept};
+        *vec_push(&t->known) = (struct dead_known){
+            main->stream, main->topic, main->topic_id, main->partition, until, offsets.count, kept};
     }
     vec_done(&offsets);
     return rc;
@@ -184,7 +187,7 @@ static int find_known(struct dead_table *t, struct sql_db *db, const struct sink
             }
             rc = files.count == 0 ? list_files(t, db, &files, err) : 0;
             if (rc >= 0 && files.count > 0) {
-                rc = read_known(t, &files, &main[i], err);
+                rc = read_known(t, &files, &main[i], ours[k].next_offset, err);
             }
         }
     }
@@ -330,6 +333,23 @@ static int send_letter(void *user, const struct dead_letter *letter, struct err 
     return rc;
 }
 
+/* (3) */
+static const struct sink_position *keep_ahead(const struct dead_table *t,
+                                              const struct sink_position *positions, size_t count,
+                                              struct arena *arena)
+{
+    struct sink_position *kept = arena_new_array(arena, struct sink_position, count + 1);
+    for (size_t i = 0; i < count; i++) {
+        const struct dead_known *known = dead_table_known(t, &positions[i]);
+        kept[i] = positions[i];
+        if (known != NULL && known->until > positions[i].next_offset) {
+            kept[i].next_offset = known->until;
+            kept[i].leader_epoch = -1;
+        }
+    }
+    return kept;
+}
+
 int dead_table_commit(struct dead_table *t, struct dead_letters *letters,
                       const struct sql_copy_result *copied, const struct sink_position *positions,
                       size_t position_count, struct err *err)
@@ -349,7 +369,7 @@ int dead_table_commit(struct dead_table *t, struct dead_letters *letters,
     struct sink_batch out = {
         .files = copied->files,
         .file_count = copied->file_count,
-        .positions = positions,
+        .positions = keep_ahead(t, positions, position_count, &arena),
         .position_count = position_count,
         .input_rows = copied->row_count,
         .output_rows = copied->row_count,

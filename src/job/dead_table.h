@@ -19,6 +19,7 @@
 struct dead_known {
     struct str stream, topic, topic_id;
     int32_t partition;
+    int64_t until; /* this table's position */
     size_t count;
     const int64_t *offsets;
 };
