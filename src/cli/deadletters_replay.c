@@ -179,8 +179,10 @@ static int is_finished(struct replay *r, const struct delta_snapshot *claims,
     *ret_finished = true;
     for (size_t i = 0; i < count; i++) {
         struct sink_position position = position_of(&parts[i], replay_id, &arena);
-        *ret_finished = *ret_finished && (has_position(claims, r->name, &position) ||
-                                          has_position(delta_snapshot(main), r->name, &position));
+        bool marked = has_position(claims, r->name, &position);
+        *ret_marked = *ret_marked && marked;
+        *ret_finished = *ret_finished &&
+                        (marked || has_position(delta_snapshot(main), r->name, &position));
     }
     return 0;
 }

@@ -8,6 +8,8 @@ import signal
 import confluent_kafka as ck
 import pytest
 from sluicetest.delta import Table
+from sluicetest.process import wait_until
+from sluicetest.sluice import ask, command
 
 
 def pipeline(broker, place, topic, body="SELECT CAST(v AS INT) AS v, n FROM s", columns="v STRING, n INT",
@@ -202,3 +204,365 @@ def test_a_batch_whose_checksum_is_wrong_stops_the_query_at_its_offset(own_kafka
     assert process.wait_exit() == 3, process.stderr
     assert name in process.stderr and "offset 3" in process.stderr
     assert sorted(r["n"] for r in place.rows()) == [0, 1, 2]  # what came before is there
+
+
+# --- show and replay ------------------------------------------------------------
+
+FIXED = "SELECT TRY_CAST(v AS INT) AS v, n FROM s"
+
+
+class Bench:
+    """A topic, a table and a pipeline file that a test may write anew; n is the offset."""
+
+    def __init__(self, kafka, topic, place, folder, env=None):
+        self.kafka, self.topic, self.place, self.env = kafka, topic, place, env or {}
+        self.file = folder / "bench.sql"
+        self.folder = folder
+        self.sent = 0
+        self.write()
+
+    def write(self, body="SELECT CAST(v AS INT) AS v, n FROM s", **options):
+        self.text = pipeline(self.kafka, self.place, self.topic, body=body, **options)
+        self.file.write_text(self.text)
+
+    def produce(self, *vs, **options):
+        """A text is a v, bytes are a whole message."""
+        self.kafka.produce(self.topic, [v if isinstance(v, bytes) else json.dumps(
+            {"v": v, "n": self.sent + n}) for n, v in enumerate(vs)], partition=0, **options)
+        self.sent += len(vs)
+
+    def run(self, *args, exit_code=0, env=None, stdin=""):
+        result = command(*args, env={"TMPDIR": str(self.folder), **self.env, **(env or {})},
+                         stdin=stdin)
+        assert result.exit_code == exit_code, result.stderr
+        return result
+
+    def drain(self, exit_code=0, failpoint=None):
+        self.run("run", "--available-now", self.file, exit_code=exit_code,
+                 env={"SLUICE_FAILPOINT": failpoint} if failpoint else None)
+
+    def show(self, *args):
+        return [json.loads(line) for line in
+                self.run("deadletters", "show", self.file, "--format", "json",
+                         *args).stdout.splitlines()]
+
+    def replay(self, *args, exit_code=0, failpoint=None):
+        return self.run("deadletters", "replay", self.file, "--yes", *args, exit_code=exit_code,
+                        env={"SLUICE_FAILPOINT": failpoint} if failpoint else None)
+
+    def rows(self):
+        return sorted(r["n"] for r in self.place.rows())
+
+    def letters(self):
+        """(offset, replay it failed in) of each letter in its table."""
+        return sorted((r["offset"], r["replay_id"] or 0) for r in letters_of(self.place).rows())
+
+    def claims(self):
+        rows = Table(f"{self.place}_deadletters_replays", self.place.store).rows()
+        return sorted((r["offset"], r["replay_id"]) for r in rows)
+
+    def open(self):
+        return [r["offset"] for r in self.show() if r["replayed_in"] is None]
+
+
+@pytest.fixture
+def bench(kafka, topic, table, tmp_path):
+    return Bench(kafka, topic(), table(), tmp_path)
+
+
+def test_show_tells_of_the_newest_letters_and_filters_them(bench):
+    assert bench.show() == []  # there is no table yet
+    bench.produce("1", b"nope", "x", b"\xff\x00\xc3\xa9", "é", "6")
+    bench.drain()
+    rows = bench.show()
+    assert sorted(r["offset"] for r in rows) == [1, 2, 3, 4]
+    assert [r["time"] for r in rows] == sorted(r["time"] for r in rows)
+    by_offset = {r["offset"]: r for r in rows}
+    assert {r["query"] for r in rows} == {"t"} and {r["stream"] for r in rows} == {"s"}
+    assert (by_offset[1]["value"], by_offset[1]["bytes"]) == ("nope", 4)
+    assert by_offset[3]["value"] == "\\xFF\\x00\\xC3\\xA9"
+    assert json.loads(by_offset[4]["value"])["v"] == "é"
+    assert by_offset[2]["reason"] == "sql" and "\n" not in by_offset[2]["message"]
+    assert all(r["replayed_in"] is None and r["failed_in"] is None for r in rows)
+
+    assert {r["offset"] for r in bench.show("--reason", "sql")} == {2, 4}
+    assert {r["offset"] for r in bench.show("--from", "2", "--to", "3")} == {2, 3}
+    assert bench.show("--partition", "1") == []
+    assert bench.show("--topic", "another") == []
+    assert len(bench.show("--topic", bench.topic, "--partition", "0")) == 4
+    newest = bench.run("deadletters", "show", bench.file, "--limit", "2", "--format", "csv")
+    assert len(newest.stdout.splitlines()) == 3 and "2 of 4" in newest.stderr
+    assert bench.show("--limit", "2") == rows[2:]
+    table = bench.run("deadletters", "show", bench.file).stdout
+    assert "(4 rows)" in table and "nope" in table
+    summary = {r["reason"]: r for r in bench.show("--summary")}
+    assert {k: (r["letters"], r["open"]) for k, r in summary.items()} == {
+        "sql": (2, 2), "syntax": (2, 2)}
+
+
+def test_letters_to_a_topic_can_be_neither_shown_nor_replayed(bench, topic):
+    bench.write(table=f", deadLetterTopic = '{topic()}'")
+    bench.produce("1", b"nope")
+    bench.drain()
+    assert "go to the topic" in bench.run("deadletters", "show", bench.file).stderr
+    assert "go to the topic" in bench.replay(exit_code=2).stderr
+
+
+def test_a_fixed_pipeline_takes_the_letters_once(bench):
+    bench.produce("1", "x", "3", "y", b"nope", "6", headers=[("h", b"1")])
+    bench.drain()
+    assert bench.rows() == [0, 2, 5]
+    bench.write(body="SELECT TRY_CAST(v AS INT) AS v, n, _topic AS topic, _partition AS part, "
+                     "_offset AS place, _headers AS headers FROM s", table=", mergeSchema = 'true'")
+    assert "replay 1: 2 replayed, 1 dead again, 0 not replayable" in bench.replay().stdout
+    rows = {r["n"]: r for r in bench.place.rows()}
+    assert sorted(rows) == [0, 1, 2, 3, 5]
+    for n in (1, 3):
+        assert (rows[n]["topic"], rows[n]["part"], rows[n]["place"]) == (bench.topic, 0, n)
+        assert rows[n]["headers"] == [{"key": "h", "value": b"1"}]
+    assert bench.letters() == [(1, 0), (3, 0), (4, 0), (4, 1)]
+    assert bench.open() == [4]
+    again = [r for r in bench.show() if r["failed_in"] == 1]
+    assert [(r["offset"], r["topic"], r["value"]) for r in again] == [(4, bench.topic, "nope")]
+    # The query goes on where it was, and nothing more is to be replayed but what failed again.
+    bench.produce("7")
+    bench.drain()
+    assert bench.rows() == [0, 1, 2, 3, 5, 6]
+    assert "replay 2: 0 replayed, 1 dead again" in bench.replay().stdout
+    assert bench.open() == [4]
+    bench.write(body="SELECT 1 AS v, CAST(7 AS INT) AS n FROM s", columns="x STRING",
+                stream=", 'value.format' = 'text'", table=", mergeSchema = 'true'")
+    assert "replay 3: 1 replayed, 0 dead again" in bench.replay().stdout
+    assert "  0 letters to be replayed" in bench.replay().stdout
+    assert bench.rows() == [0, 1, 2, 3, 5, 6, 7]
+    assert bench.claims() == [(1, 1), (3, 1), (4, 1), (4, 2), (4, 3)]
+
+
+def test_replays_that_overlap_take_each_letter_once(bench):
+    bench.produce(*(f"x{n}" for n in range(8)))
+    bench.drain()
+    assert bench.rows() == [] and bench.open() == list(range(8))
+    bench.write(body=FIXED)
+    bench.replay("--from", "2", "--to", "4")
+    assert bench.rows() == [2, 3, 4]
+    bench.replay("--from", "3", "--to", "6", "--topic", bench.topic, "--partition", "0")
+    assert bench.rows() == [2, 3, 4, 5, 6]
+    assert "0 letters" in bench.replay("--reason", "syntax").stdout
+    bench.replay("--reason", "sql")
+    assert bench.rows() == list(range(8))
+    assert [r["replayed_in"] for r in sorted(bench.show(), key=lambda r: r["offset"])] == [
+        3, 3, 1, 1, 1, 2, 2, 3]
+
+
+def test_a_replay_asks_first(bench):
+    bench.produce("x")
+    bench.drain()
+    bench.write(body=FIXED)
+    env = {"TMPDIR": str(bench.folder)}
+    result = ask("deadletters", "replay", bench.file, answer=b"n\n", env=env)
+    assert result.exit_code == 130 and "1 letters to be replayed" in result.stdout
+    assert bench.open() == [0] and bench.rows() == []
+    assert ask("deadletters", "replay", bench.file, answer=b"y\n", env=env).exit_code == 0
+    assert bench.rows() == [0]
+
+
+# Where a commit stands: the claims' is the first, the dead letters' the second, the rows' the third.
+CRASHES = ["before_start_commit:1", "after_start_commit:1", "before_commit:1", "after_commit:1",
+           "after_claim:1", "after_start_commit:2", "after_start_commit:3", "before_dead_commit:1",
+           "after_dead_commit:1", "before_commit:3", "after_commit:3", "before_mark:1"]
+
+
+@pytest.mark.parametrize("failpoint", CRASHES)
+def test_a_replay_that_is_killed_is_finished_by_the_next_one(bench, failpoint):
+    bench.produce("x0", "1", b"nope", "x3", "x4")
+    bench.drain()
+    bench.write(body=FIXED)
+    bench.replay("--to", "3", exit_code=-signal.SIGKILL, failpoint=failpoint)
+    bench.replay()
+    assert bench.rows() == [0, 1, 3, 4]
+    letters = bench.letters()
+    assert len(letters) == len(set(letters))
+    # Offset 2 stayed dead: in the replay that was killed, and in another when that was begun.
+    assert bench.open() == [2]
+    claims = bench.claims()
+    assert len(claims) == len(set(claims)) and {offset for offset, _ in claims} == {0, 2, 3, 4}
+    bench.replay()
+    assert bench.rows() == [0, 1, 3, 4]
+
+
+def test_a_message_of_a_killed_replay_stays_dead_whatever_the_sql_makes_of_it_later(bench):
+    bench.produce("x0", "y1", "x2")
+    bench.drain()
+    bench.write(body="SELECT CASE WHEN v LIKE 'x%' THEN 1 ELSE CAST(v AS INT) END AS v, n FROM s")
+    bench.replay(exit_code=-signal.SIGKILL, failpoint="after_dead_commit:1")
+    assert (1, 1) in bench.letters()
+    bench.write(body=FIXED)
+    bench.replay("--topic", "another")  # only what was begun
+    assert bench.rows() == [0, 2] and bench.letters().count((1, 1)) == 1
+    bench.replay()
+    assert bench.rows() == [0, 1, 2]
+
+
+def test_a_replay_does_not_stop_the_running_query(bench, sluice):
+    bench.produce("x0", "1")
+    bench.drain()
+    bench.write(body=FIXED)
+    process = sluice(bench.text)
+    bench.produce("2")
+    wait_until(lambda: bench.rows() == [1, 2], "rows of the query")
+    bench.replay()
+    assert bench.rows() == [0, 1, 2]
+    bench.produce("3", b"nope")
+    wait_until(lambda: bench.rows() == [0, 1, 2, 3] and bench.open() == [4], "rows after it")
+    assert process.stop() == 0
+
+
+def test_a_letter_whose_value_was_cut_is_named_and_not_claimed(bench):
+    bench.write(table=", deadLetterMaxValueBytes = '100'")
+    bench.produce("x0", b"[" + b"7" * 200)
+    bench.drain()
+    bench.write(body=FIXED)
+    result = bench.replay()
+    assert "replay 1: 1 replayed, 0 dead again, 1 not replayable" in result.stdout
+    assert f"the value was cut (deadLetterMaxValueBytes): {bench.topic}:0:1" in result.stdout
+    assert bench.claims() == [(0, 1)] and bench.open() == [1]
+    assert {r["reason"]: r["cut"] for r in bench.show("--summary")} == {"sql": 0, "syntax": 1}
+
+
+def test_several_streams_are_replayed_each_from_its_own_letters(kafka, topic, table, tmp_path):
+    first, second, place = topic(), topic(), table()
+    bench = Bench(kafka, first, place, tmp_path)
+
+    def write(cast):
+        bench.file.write_text("".join(
+            f"CREATE STREAM {name} (v STRING, n INT) USING kafka OPTIONS (\n"
+            f"'kafka.bootstrap.servers' = '{kafka.bootstrap}', subscribe = '{subscribed}',\n"
+            f"startingOffsets = 'earliest', onBadRecord = 'deadletter');\n"
+            for name, subscribed in (("a", first), ("b", second))) +
+            f"CREATE STREAMING TABLE t LOCATION '{place}' AS\n"
+            f"SELECT {cast}(v AS INT) AS v, n FROM a UNION ALL "
+            f"SELECT {cast}(v AS INT) AS v, n + 100 FROM b;\n")
+    write("CAST")
+    kafka.produce(first, ['{"v": "x", "n": 0}', '{"v": "1", "n": 1}'])
+    kafka.produce(second, ['{"v": "1", "n": 0}', '{"v": "x", "n": 1}', '{"v": "x", "n": 2}'])
+    bench.drain()
+    assert bench.rows() == [1, 100]
+    write("TRY_CAST")
+    bench.replay("--topic", second)
+    assert bench.rows() == [1, 100, 101, 102]
+    assert "1 replayed" in bench.replay().stdout
+    assert bench.rows() == [0, 1, 100, 101, 102]
+
+
+def test_letters_on_s3_are_shown_and_replayed(kafka, topic, table, minio, tmp_path):
+    bench = Bench(kafka, topic(), table(minio), tmp_path, env=minio.sluice_env())
+    bench.produce("x0", "1", b"nope")
+    bench.drain()
+    bench.write(body=FIXED)
+    bench.replay(exit_code=-signal.SIGKILL, failpoint="after_dead_commit:1")
+    assert "replay 1: 1 replayed, 1 dead again" in bench.replay("--reason", "sql").stdout
+    assert bench.rows() == [0, 1] and bench.open() == [2]
+
+
+# --- offsets ----------------------------------------------------------------------
+
+
+def test_messages_are_read_again_after_offsets_were_set_back(bench):
+    bench.produce("x0", "1", b"nope", "3")
+    bench.drain()
+    assert bench.rows() == [1, 3] and bench.letters() == [(0, 0), (2, 0)]
+    bench.write(body=FIXED)
+    bench.run("offsets", "set", bench.file, "--partition", f"{bench.topic}:0", "--offset", "0",
+              "--yes")
+    bench.drain()
+    assert bench.rows() == [0, 1, 1, 3, 3]  # all of it again, as asked
+    assert bench.letters() == [(0, 0), (2, 0), (2, 0)]
+
+
+BAD_FIELD = "v STRING, n INT, bad INT"  # with it, messages of bad_field() are letters
+
+
+def bad_field(n, name="bad"):
+    return json.dumps({"v": str(n), "n": n, name: "x"}).encode()
+
+
+@pytest.mark.parametrize("action", ["set", "reset"])
+def test_a_crash_between_the_tables_does_not_outlive_a_rewind(bench, action):
+    bench.write(columns=BAD_FIELD)
+    bench.produce("0", bad_field(1), "2")
+    bench.drain(exit_code=-signal.SIGKILL, failpoint="after_dead_commit:1")
+    assert bench.letters() == [(1, 0)] and bench.rows() == []
+    bench.write()
+    # Forward first: a position that is set to where it stands does not go back.
+    bench.run("offsets", "skip", bench.file, "--partition", f"{bench.topic}:0", "--yes")
+    where = ["--partition", f"{bench.topic}:0", "--offset", "0"] if action == "set" else []
+    bench.run("offsets", action, bench.file, *where, "--yes")
+    bench.drain()
+    assert bench.rows() == [0, 1, 2] and bench.letters() == [(1, 0)]
+
+
+def test_what_is_known_stays_known_when_a_message_is_skipped(bench):
+    bench.write(columns=BAD_FIELD)
+    bench.produce("0", bad_field(1), "2", bad_field(3))
+    bench.drain(exit_code=-signal.SIGKILL, failpoint="after_dead_commit:1")
+    assert bench.letters() == [(1, 0), (3, 0)]
+    bench.run("offsets", "skip", bench.file, "--partition", f"{bench.topic}:0", "--yes")
+    bench.write()
+    bench.drain()
+    assert bench.rows() == [2] and bench.letters() == [(1, 0), (3, 0)]
+
+
+def test_adopt_waits_until_the_former_name_has_caught_up(bench):
+    bench.write(columns=BAD_FIELD)
+    bench.produce("0", bad_field(1))
+    bench.drain(exit_code=-signal.SIGKILL, failpoint="after_dead_commit:1")
+    bench.write(table=", queryName = 'renamed'")
+    adopt = ["offsets", "adopt", bench.file, "--from", "t", "--yes"]
+    assert "run it once more" in bench.run(*adopt, exit_code=2).stderr
+    bench.write()
+    bench.drain()
+    bench.write(table=", queryName = 'renamed'")
+    bench.run(*adopt)
+    bench.produce("2")
+    bench.drain()
+    assert bench.rows() == [0, 2] and bench.letters() == [(1, 0)]
+
+
+def test_a_recreated_topic_is_read_from_its_start_after_a_reset(bench):
+    bench.produce("0", "x1", b"nope")
+    bench.drain()
+    bench.kafka.recreate_topic(bench.topic)
+    bench.produce(b"other", "x4", "5")
+    bench.drain(exit_code=7)
+    bench.run("offsets", "reset", bench.file, "--yes")
+    bench.drain()
+    assert bench.rows() == [0, 5]
+    assert sorted(bench.letters()) == [(0, 0), (1, 0), (1, 0), (2, 0)]
+    bench.write(body=FIXED)
+    bench.replay()
+    assert bench.rows() == [0, 1, 4, 5] and sorted(bench.open()) == [0, 2]
+
+
+def test_a_running_query_is_stopped_by_offsets_set(bench, sluice):
+    bench.produce("x0", "1")
+    process = sluice(bench.text)
+    wait_until(lambda: bench.rows() == [1], "the row")
+    bench.run("offsets", "set", bench.file, "--partition", f"{bench.topic}:0", "--offset", "0",
+              "--yes")
+    bench.produce(b"nope")
+    assert process.wait_exit() == 6
+
+
+def test_a_table_that_was_ahead_stays_so_while_smaller_batches_catch_up(bench):
+    bench.write(columns=BAD_FIELD)
+    bench.produce("0", bad_field(1, "worse"), "2", bad_field(3), "4", "5", bad_field(6), "7")
+    bench.drain(exit_code=-signal.SIGKILL, failpoint="after_dead_commit:1")
+    assert bench.letters() == [(3, 0), (6, 0)] and bench.rows() == []
+    # Another message is bad by now, in a batch that ends before what is known; a crash after it.
+    bench.write(columns="v STRING, n INT, worse INT", stream=", maxOffsetsPerTrigger = '2'")
+    bench.drain(exit_code=-signal.SIGKILL, failpoint="after_commit:2")
+    assert bench.letters() == [(1, 0), (3, 0), (6, 0)] and bench.rows() == [0]
+    bench.write()
+    bench.drain()
+    assert bench.letters() == [(1, 0), (3, 0), (6, 0)]
+    assert bench.rows() == [0, 2, 4, 5, 7]
