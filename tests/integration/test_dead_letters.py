@@ -479,7 +479,10 @@ def test_messages_are_read_again_after_offsets_were_set_back(bench):
     assert bench.letters() == [(0, 0), (2, 0), (2, 0)]
 
 
-BAD_FIELD = "v STRING, n INT, bad INT"  # with it, messages of bad_field() are letters
+def judging(name="bad"):
+    """Options of a pipeline for which messages of bad_field() are letters."""
+    return {"columns": f"v STRING, n INT, {name} INT",
+            "body": f"SELECT CAST(v AS INT) AS v, n + coalesce({name}, 0) AS n FROM s"}
 
 
 def bad_field(n, name="bad"):
@@ -488,7 +491,7 @@ def bad_field(n, name="bad"):
 
 @pytest.mark.parametrize("action", ["set", "reset"])
 def test_a_crash_between_the_tables_does_not_outlive_a_rewind(bench, action):
-    bench.write(columns=BAD_FIELD)
+    bench.write(**judging())
     bench.produce("0", bad_field(1), "2")
     bench.drain(exit_code=-signal.SIGKILL, failpoint="after_dead_commit:1")
     assert bench.letters() == [(1, 0)] and bench.rows() == []
@@ -502,7 +505,7 @@ def test_a_crash_between_the_tables_does_not_outlive_a_rewind(bench, action):
 
 
 def test_what_is_known_stays_known_when_a_message_is_skipped(bench):
-    bench.write(columns=BAD_FIELD)
+    bench.write(**judging())
     bench.produce("0", bad_field(1), "2", bad_field(3))
     bench.drain(exit_code=-signal.SIGKILL, failpoint="after_dead_commit:1")
     assert bench.letters() == [(1, 0), (3, 0)]
@@ -513,7 +516,7 @@ def test_what_is_known_stays_known_when_a_message_is_skipped(bench):
 
 
 def test_adopt_waits_until_the_former_name_has_caught_up(bench):
-    bench.write(columns=BAD_FIELD)
+    bench.write(**judging())
     bench.produce("0", bad_field(1))
     bench.drain(exit_code=-signal.SIGKILL, failpoint="after_dead_commit:1")
     bench.write(table=", queryName = 'renamed'")
@@ -554,12 +557,12 @@ def test_a_running_query_is_stopped_by_offsets_set(bench, sluice):
 
 
 def test_a_table_that_was_ahead_stays_so_while_smaller_batches_catch_up(bench):
-    bench.write(columns=BAD_FIELD)
+    bench.write(**judging())
     bench.produce("0", bad_field(1, "worse"), "2", bad_field(3), "4", "5", bad_field(6), "7")
     bench.drain(exit_code=-signal.SIGKILL, failpoint="after_dead_commit:1")
     assert bench.letters() == [(3, 0), (6, 0)] and bench.rows() == []
     # Another message is bad by now, in a batch that ends before what is known; a crash after it.
-    bench.write(columns="v STRING, n INT, worse INT", stream=", maxOffsetsPerTrigger = '2'")
+    bench.write(**judging("worse"), stream=", maxOffsetsPerTrigger = '2'")
     bench.drain(exit_code=-signal.SIGKILL, failpoint="after_commit:2")
     assert bench.letters() == [(1, 0), (3, 0), (6, 0)] and bench.rows() == [0]
     bench.write()
