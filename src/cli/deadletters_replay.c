@@ -181,8 +181,8 @@ static int is_finished(struct replay *r, const struct delta_snapshot *claims,
         struct sink_position position = position_of(&parts[i], replay_id, &arena);
         bool marked = has_position(claims, r->name, &position);
         *ret_marked = *ret_marked && marked;
-        *ret_finished = *ret_finished &&
-                        (marked || has_position(delta_snapshot(main), r->name, &position));
+        *ret_finished =
+            *ret_finished && (marked || has_position(delta_snapshot(main), r->name, &position));
     }
     return 0;
 }
