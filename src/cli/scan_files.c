@@ -135,9 +135,9 @@ int cli_scan_files_open(struct cli_scan_files *files, const struct cli_spool *sp
                         struct err *err)
 {
     int there = TRY(cli_scan_files_find(files, spool, index, location, options, version, err));
-    return there == 1 ? 0
-                      : err_set(err, ERR_CONFIG, "there is no Delta table at \"%.*s\"",
-                                STR_FMT(location));
+    return there == 1
+               ? 0
+               : err_set(err, ERR_CONFIG, "there is no Delta table at \"%.*s\"", STR_FMT(location));
 }
 
 static void close_sparse(struct cli_scan_file *file)
