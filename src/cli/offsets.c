@@ -407,7 +407,8 @@ const struct cli_command cli_offsets_command = {
     .about =
         "A query's positions are in its Delta table. Stop the query before changing them: the\n"
         "change is a commit, and an instance that still runs ends with exit code 6. What will be\n"
-        "written is shown first and has to be confirmed, or --yes given.\n"
+        "written is shown first and has to be confirmed, or --yes given. What goes back in the\n"
+        "table goes back in its dead letter table too.\n"
         "\n"
         "After exit code 7:\n"
         "  the topic was recreated      reset   begins by startingOffsets in the new topic\n"

@@ -495,27 +495,32 @@ int cli_scan_query_open(struct cli_scan_query *q, struct str sql,
                                  : err->code;
 }
 
-/* Which of the tables are there; the others get no place in q->tables. */
-static int find_tables(struct cli_scan_query *q, struct wanted *w,
-                       struct cli_scan_query_table *tables, size_t count, struct err *err)
+/* 1 = the table is there and in q->tables; 0 = a view of its empty SELECT is to stand for it. */
+static int find_table(struct cli_scan_query *q, struct cli_scan_query_table *t, size_t index,
+                      struct err *err)
 {
-    for (size_t i = 0; i < count; i++) {
-        struct cli_scan_query_table *t = &tables[i];
-        size_t index = q->tables.count;
-        struct cli_scan_files *files = vec_push(&q->tables);
-        int there =
-            TRY(cli_scan_files_find(files, &q->spool, i, t->location, t->store, t->version, err));
-        if (there == 0) {
-            cli_scan_files_close(files);
-            q->tables.count--;
-            t->snapshot = (struct delta_snapshot){.version = -1};
-            continue;
-        }
-        t->snapshot = files->snapshot;
-        *vec_push(&q->locations) = arena_strdup(&q->arena, t->location);
-        *vec_push(&w->views) = (struct wanted_view){t->name, index};
+    struct cli_scan_files *files = vec_push(&q->tables);
+    int there =
+        TRY(cli_scan_files_find(files, &q->spool, index, t->location, t->store, t->version, err));
+    if (there == 0) {
+        cli_scan_files_close(files);
+        q->tables.count--;
+        t->snapshot = (struct delta_snapshot){.version = -1};
+        return 0;
     }
-    return 0;
+    *vec_push(&q->locations) = arena_strdup(&q->arena, t->location);
+    t->snapshot = files->snapshot;
+    return 1;
+}
+
+static int make_empty(struct cli_scan_query *q, const struct cli_scan_query_table *t,
+                      struct err *err)
+{
+    AUTO_BUF struct buf sql = {0};
+    buf_add_c(&sql, "CREATE VIEW ");
+    sql_quote_name(&sql, str_of(t->name));
+    buf_printf(&sql, " AS %s", t->empty);
+    return sql_run(q->conn, sql.ptr, err);
 }
 
 int cli_scan_query_open_tables(struct cli_scan_query *q, struct cli_scan_query_table *tables,
@@ -523,7 +528,11 @@ int cli_scan_query_open_tables(struct cli_scan_query *q, struct cli_scan_query_t
 {
     AUTO_WANTED struct wanted wanted = {0};
     TRY(cli_spool_open(&q->spool, err));
-    TRY(find_tables(q, &wanted, tables, count, err));
+    for (size_t i = 0; i < count; i++) {
+        if (TRY(find_table(q, &tables[i], i, err)) == 1) {
+            *vec_push(&wanted.views) = (struct wanted_view){tables[i].name, q->tables.count - 1};
+        }
+    }
     TRY(open_database(q, err));
     TRY(list_files(q, true, err));
     TRY(fetch_footers(q, fetch_bytes_max, err));
@@ -532,11 +541,7 @@ int cli_scan_query_open_tables(struct cli_scan_query *q, struct cli_scan_query_t
     TRY(make_views(q, &wanted, err));
     for (size_t i = 0; i < count; i++) {
         if (tables[i].snapshot.version < 0) {
-            AUTO_BUF struct buf sql = {0};
-            buf_add_c(&sql, "CREATE VIEW ");
-            sql_quote_name(&sql, str_of(tables[i].name));
-            buf_printf(&sql, " AS %s", tables[i].empty);
-            TRY(sql_run(q->conn, sql.ptr, err));
+            TRY(make_empty(q, &tables[i], err));
         }
     }
     return 0;
@@ -547,10 +552,10 @@ int cli_scan_query_prepare(struct cli_scan_query *q, struct str select,
 {
     mem_free(TAKE(q->select));
     mem_free(TAKE(q->statement));
-    q->select = str_dup(select);
-    q->format = format;
     vec_done(&q->columns);
     vec_done(&q->types);
+    q->select = str_dup(select);
+    q->format = format;
     TRY(describe(q, err));
     make_statement(q);
     return 0;

@@ -243,7 +243,8 @@ int producer_send_headers(struct producer *p, struct str key, struct str value,
         rd_kafka_headers_t *list = producer_headers(headers, header_count);
         rd_kafka_resp_err_t code = rd_kafka_producev(
             p->rk, RD_KAFKA_V_RKT(p->rkt), RD_KAFKA_V_PARTITION(RD_KAFKA_PARTITION_UA),
-            RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(key.ptr, key.len),
+            RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+            RD_KAFKA_V_KEY((void *)(uintptr_t)key.ptr, key.len),
             RD_KAFKA_V_VALUE((void *)(uintptr_t)value.ptr, value.len), RD_KAFKA_V_HEADERS(list),
             RD_KAFKA_V_END);
         if (code == RD_KAFKA_RESP_ERR_NO_ERROR) { /* the list is librdkafka's now */

@@ -108,7 +108,7 @@ def test_each_command_explains_itself(name):
     (["help", "qery"], 'did you mean "query"?'),
     (["xyzzy"], 'unknown command "xyzzy"; `sluice help` lists them'),
     (["run", "--availble-now", "x.sql"], 'did you mean "--available-now"?'),
-    (["run"], "usage: sluice run"),
+    (["run"], "FILE.sql is missing; without one, KAFKA_TOPIC and DELTA_LAKE_PATH must be set"),
     (["run", "a.sql", "b.sql"], "usage: sluice run"),
     (["run", "--grace", "soon", "a.sql"], "--grace"),
     (["run", "--grace"], "--grace needs a value"),

@@ -3,12 +3,14 @@
 
 import hashlib
 import json
+import pathlib
 import signal
 
 import confluent_kafka as ck
 import pytest
+from sluicetest import deps
 from sluicetest.delta import Table
-from sluicetest.process import wait_until
+from sluicetest.process import Process, wait_until
 from sluicetest.sluice import ask, command
 
 
@@ -401,6 +403,28 @@ def test_a_message_of_a_killed_replay_stays_dead_whatever_the_sql_makes_of_it_la
     assert bench.rows() == [0, 2] and bench.letters().count((1, 1)) == 1
     bench.replay()
     assert bench.rows() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("failpoint", ["before_commit:1", "after_claim:1", "before_commit:2"])
+def test_a_second_replay_takes_over_and_the_first_ends_as_fenced(bench, failpoint):
+    bench.produce("x0", "1", "x2")
+    bench.drain()
+    bench.write(body=FIXED)
+    # The first stops in the middle: before its claim, after it, before its rows.
+    first = Process("replay", [deps.sluice_binary(), "deadletters", "replay", bench.file, "--yes"],
+                    bench.folder, env={"TMPDIR": str(bench.folder),
+                                       "SLUICE_FAILPOINT": f"{failpoint}:pause"})
+    first.wait_until(lambda: is_stopped(first.pid), "the pause")
+    bench.replay()
+    assert bench.rows() == [0, 1, 2]
+    first.send(signal.SIGCONT)
+    assert first.wait_exit() == 6
+    assert bench.rows() == [0, 1, 2] and bench.open() == []
+    assert bench.claims() == [(0, 1), (2, 1)]
+
+
+def is_stopped(pid):
+    return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "T"
 
 
 def test_a_replay_does_not_stop_the_running_query(bench, sluice):
