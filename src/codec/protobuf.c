@@ -27,6 +27,7 @@
 #include "codec/protobuf.h"
 
 #include "base/base.h"
+#include "codec/infer.h"
 #include "codec/protobuf_check.h"
 #include "codec/protobuf_decode.h"
 #include "codec/protobuf_map.h"
@@ -433,7 +434,7 @@ static enum codec_row protobuf_decode(struct codec *codec, struct str value,
     d->joined_bytes = 0;
     d->pieces.count = 0;
     if (d->notice_unknown) {
-        codec->unknown_field = false;
+        codec->unknown_field = d->lacks_columns;
     }
     d->rescues = d->rescued_column != SIZE_MAX && columns[d->rescued_column] != NULL;
     if (d->rescues) {
@@ -464,6 +465,21 @@ static const struct codec_ops protobuf_ops = {
     .close = protobuf_close,
 };
 
+/* Fields that are described, but have no column; a recursive message that nothing describes has
+ * none. */
+static bool lacks_columns(const struct type *row_type, const struct codec_options *options)
+{
+    AUTO_ARENA struct arena arena = {0};
+    const struct type *described = NULL;
+    struct codec_infer_paths added = {0};
+    struct err ignored;
+    if (codec_protobuf_describe(options, &arena, &described, &ignored) < 0) {
+        return false;
+    }
+    (void)codec_infer_widen(row_type, described, &arena, &added);
+    return added.count > 0;
+}
+
 int codec_protobuf_open(const struct type *row_type, const struct codec_options *options,
                         struct codec **ret_codec, struct err *err)
 {
@@ -487,6 +503,7 @@ int codec_protobuf_open(const struct type *row_type, const struct codec_options 
         protobuf_close(&d->codec);
         return rc;
     }
+    d->lacks_columns = options->notice_unknown && lacks_columns(row_type, options);
     *ret_codec = &d->codec;
     return 0;
 }

@@ -121,6 +121,7 @@ struct codec_protobuf {
     uint32_t depth_max;
     bool emit_default_values;
     bool notice_unknown;
+    bool lacks_columns; /* with notice_unknown: the message's description has more than the row */
     enum codec_epoch timestamp_unit;
     size_t rescued_column; /* of the row type; SIZE_MAX = none */
     uint64_t hash_seed;

@@ -661,6 +661,19 @@ static void a_field_of_another_wire_type_is_a_bad_field(void **state)
     assert_false(f.codec->unknown_field);
 }
 
+static void described_fields_without_a_column_are_noticed(void **state)
+{
+    (void)state;
+    AUTO_FIXTURE struct fixture f = {0};
+    struct type_field field = {
+        .name = STR("f_int32"), .type = type_simple(TYPE_INTEGER), .nullable = true};
+    const struct type *row_type = type_struct(&f.types, &field, 1);
+    open_row(&f, "proto3", row_type, (struct codec_options){.notice_unknown = true});
+    put_int(&f.m, 5, 4);
+    check(&f, CODEC_ROW_OK, "f_int32", "4");
+    assert_true(f.codec->unknown_field);
+}
+
 static void what_does_not_fit_is_rescued(void **state)
 {
     (void)state;
@@ -918,6 +931,7 @@ int main(void)
         cmocka_unit_test(nesting_ends_at_the_limit),
         cmocka_unit_test(numbers_of_a_closed_enum_are_known_or_not_there),
         cmocka_unit_test(a_field_of_another_wire_type_is_a_bad_field),
+        cmocka_unit_test(described_fields_without_a_column_are_noticed),
         cmocka_unit_test(what_does_not_fit_is_rescued),
         cmocka_unit_test(a_bad_message_leaves_lists_as_they_were),
         cmocka_unit_test(no_prefix_of_a_message_does_harm),

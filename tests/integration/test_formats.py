@@ -247,6 +247,26 @@ def test_protobuf_by_the_registry_with_message_indexes(kafka, registry, topic, t
     assert [int(r["id"]) for r in rows_by(place, "id")] == [1, 2**64 - 1]
 
 
+def test_a_field_of_a_new_protobuf_schema_becomes_a_column(kafka, registry, topic, table, sluice):
+    name, place = topic(), table()
+    text = 'syntax = "proto3"; message M { int64 id = 1; In in = 2; message In { string a = 1; } }'
+    first = registry.register(f"{name}-value", text, "PROTOBUF")
+    kafka.produce(name, [frame(first, b"\x00\x08\x01\x12\x03\x0a\x01x")])
+    process = sluice(pipeline(kafka, place, name, value__format="protobuf",
+                              schema__registry__url=registry.url))
+    wait_until(lambda: place.count() == 1, "the first row")
+    wider = text.replace("string a = 1;", "string a = 1; sint32 deep = 2;").replace(
+        "In in = 2;", "In in = 2; repeated string tags = 3;")
+    second = registry.register(f"{name}-value", wider, "PROTOBUF")
+    kafka.produce(name, [frame(second, b"\x00\x08\x02\x12\x02\x10\x03\x1a\x01t")])
+    wait_until(lambda: place.count() == 2, "the second row")
+    assert process.stop() == 0
+    rows = rows_by(place, "id")
+    assert rows[0]["tags"] is None and rows[1]["tags"] == ["t"]
+    assert rows[0]["in"] == {"a": "x", "deep": None} and rows[1]["in"]["deep"] == -2
+    assert_columns_came_with_rows(place, "tags")
+
+
 # --- JSON whose fields nobody wrote down ----------------------------------------------------
 
 
