@@ -146,6 +146,9 @@ int __wrap_delta_sink_record(struct delta_sink *sink, const struct sink_position
                              size_t count, struct err *err)
 {
     struct instance *in = instance_self();
+    if (in->world->broken == JOB_BREAK_AGAIN && count == 0) {
+        return 0;
+    }
     TRACE("process %d: records %zu positions", in->client.id, count);
     TRY(__real_delta_sink_record(sink, positions, count, err));
     note_intents(in, positions, count);

@@ -3,7 +3,7 @@
  * sim - the job and the commit protocol under random schedules
  *
  *     sim [--seeds A..B] [--seed N --trace] [--months] [--no-checkpoints]
- *         [--break=fence|readback|start|taken|late|verify|known|rewind]
+ *         [--break=fence|readback|start|taken|late|verify|known|again|rewind]
  *
  * Exit 0: no fault.  With --break the oracle is on trial: exit 0 when a fault was found.
  */
@@ -42,7 +42,7 @@ static int usage(void)
 {
     (void)fprintf(stderr,
                   "usage: sim [--seeds A..B] [--seed N] [--trace] [--months] [--no-checkpoints] "
-                  "[--break=fence|readback|start|taken|late|verify|known|rewind]\n");
+                  "[--break=fence|readback|start|taken|late|verify|known|again|rewind]\n");
     return 2;
 }
 
@@ -67,7 +67,8 @@ static bool is_on_trial(void)
 static bool parse_break(struct str text)
 {
     static const char *const net[] = {"", "fence", "readback"};
-    static const char *const job[] = {"", "start", "taken", "late", "verify", "known", "rewind"};
+    static const char *const job[] = {"",       "start", "taken", "late",
+                                      "verify", "known", "again", "rewind"};
     for (size_t i = 1; i < ARRAY_COUNT(net); i++) {
         if (str_eq_c(text, net[i])) {
             args.options.broken = (enum net_break)i;

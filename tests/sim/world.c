@@ -366,7 +366,7 @@ static void step(struct world *world, struct sim_counts *counts)
     } else if (dice < 640) {
         foreign_commit(world);
         counts->foreign++;
-    } else if (dice < 690) {
+    } else if (dice < (world->with_generations ? 740 : 690)) {
         disturb(world, counts);
     } else {
         run_fiber(world);
@@ -484,9 +484,13 @@ static void init_job(struct world *world, const struct sim_options *options)
         PLAN_BAD_NULL, PLAN_BAD_NULL,        PLAN_BAD_DROP,        PLAN_BAD_DROP,
         PLAN_BAD_FAIL, PLAN_BAD_DEAD_LETTER, PLAN_BAD_DEAD_LETTER, PLAN_BAD_DEAD_LETTER};
     static const unsigned bads[] = {0, 20, 100};
+    static const unsigned fickle[] = {0, 100, 200};
     struct rng *rng = &world->rng;
     world->broken = options->job_broken;
     world->on_bad_record = modes[rng_below(rng, ARRAY_COUNT(modes))];
+    if (world->broken == JOB_BREAK_AGAIN || world->broken == JOB_BREAK_KNOWN) {
+        world->on_bad_record = PLAN_BAD_DEAD_LETTER;
+    }
     /* Whatever ends the query must be rare, or nothing else happens. */
     unsigned scale = world->on_bad_record == PLAN_BAD_FAIL ? 10 : 1;
     world->mix = (struct topic_mix){
@@ -498,9 +502,14 @@ static void init_job(struct world *world, const struct sim_options *options)
         .gap = world_chance(world, 300) ? 150 : 0,
     };
     if (world->on_bad_record == PLAN_BAD_DEAD_LETTER) {
-        world->mix.large = bads[rng_below(rng, ARRAY_COUNT(bads))];
-        world->mix.fickle = bads[rng_below(rng, ARRAY_COUNT(bads))];
+        world->mix.large = fickle[rng_below(rng, ARRAY_COUNT(fickle))];
+        world->mix.fickle = fickle[rng_below(rng, ARRAY_COUNT(fickle))];
         world->with_generations = world_chance(world, 700);
+        if (world->broken ==
+            JOB_BREAK_AGAIN) { /* it takes a race and a message of the right kind */
+            world->with_generations = true;
+            world->mix = (struct topic_mix){.large = 200, .fickle = 200};
+        }
     }
     world->weather = (struct world_weather){
         .source_down = world_chance(world, 300) ? 10 : 0,

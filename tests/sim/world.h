@@ -64,6 +64,7 @@ enum job_break {
     JOB_BREAK_LATE,   /* positions are read when the batch commits, not when it is sealed */
     JOB_BREAK_VERIFY, /* a topic that was made again looks like the old one */
     JOB_BREAK_KNOWN,  /* dead letters that are there already are not read at the start */
+    JOB_BREAK_AGAIN,  /* no commit in the table after the start of the dead letters */
     JOB_BREAK_REWIND, /* the source goes on where it was when a batch is to be read again */
 };
 
