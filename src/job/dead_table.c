@@ -12,7 +12,9 @@
  *      those messages stay dead: they are not decoded again, whatever schema and SQL say by then,
  *      and not written again.  So each message is a row or a dead letter, never both, never none.
  *  (2) The start commit raises the fence in this table too, after that in the main table and
- *      before the known ones are read: a predecessor can add nothing behind our back.
+ *      before the known ones are read: a predecessor can add nothing behind our back.  A commit
+ *      in the main table follows: who began after us there, but before us here, would go on with
+ *      rows only, and could make a row of what we call a letter.
  *  (3) Until the main table has moved past them, this table's positions stay where they are: a
  *      batch that ends before them (smaller ones after a crash) does not move them back.
  *  (4) Only batches with letters are committed here, so this table's positions may be behind the

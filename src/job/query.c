@@ -402,8 +402,11 @@ static int open_dead_table(struct query *q, struct err *err)
         MUTEX_GUARD(&q->lock);
         q->live_dead_store = store;
     }
-    return dead_table_open(store, q->table, &stream->settings, q->run_id, p->service_db, &p->arena,
-                           spool, &q->cancel, positions, count, &p->dead, err);
+    TRY(dead_table_open(store, q->table, &stream->settings, q->run_id, p->service_db, &p->arena,
+                        spool, &q->cancel, positions, count, &p->dead, err));
+    /* Nobody may have followed us in the table before we fenced off its dead letters
+     * (dead_table.c (2)). */
+    return store == NULL ? 0 : delta_sink_record(p->sink, NULL, 0, err);
 }
 
 static int open_table(struct query *q, struct store *store, struct err *err)

@@ -11,7 +11,8 @@
  *  (2) It fails for a row with a negative v, and for a stubborn one whatever v
  *      says; by the weather for want of memory, or because the statement is
  *      refused; and it may end well without having read all, as below a LIMIT.
- *  (3) An interrupt is looked at between chunks, as by DuckDB.
+ *  (3) What it fails for is another message when the SQL was changed: MESSAGE_FICKLE.
+ *  (4) An interrupt is looked at between chunks, as by DuckDB.
  */
 #include "fake_sql.h"
 
@@ -28,10 +29,6 @@
 /* The columns of the SELECT, by index in the scan's row type: v and s are the declared ones. */
 enum { COLUMN_V, COLUMN_S, COLUMN_META };
 
-struct fake_conn {
-    bool interrupted;
-};
-
 /* Handles of ours among the real ones. */
 static VEC(struct fake_conn *) conns;
 static char fake_db_mark;
@@ -41,7 +38,12 @@ static struct sql_db *fake_db(void)
     return (struct sql_db *)(void *)&fake_db_mark;
 }
 
-static struct fake_conn *find_conn(struct sql_conn *conn)
+bool fake_sql_is_db(const struct sql_db *db)
+{
+    return db == fake_db();
+}
+
+struct fake_conn *fake_sql_conn(struct sql_conn *conn)
 {
     for (size_t i = 0; i < conns.count; i++) {
         if (conns.items[i] == (void *)conn) {
@@ -71,10 +73,15 @@ void __wrap_sql_close(struct sql_db *db)
 
 int __wrap_sql_connect(struct sql_db *db, struct sql_conn **ret_conn, struct err *err)
 {
-    if (db != fake_db()) {
+    struct instance *in = instance_now();
+    bool for_letters = in != NULL && in->opens_dead;
+    if (db != fake_db() && !for_letters) {
         return __real_sql_connect(db, ret_conn, err);
     }
     struct fake_conn *conn = mem_new(struct fake_conn);
+    if (for_letters) {
+        in->opens_dead = false;
+    }
     *vec_push(&conns) = conn;
     *ret_conn = (struct sql_conn *)(void *)conn;
     return 0;
@@ -82,7 +89,7 @@ int __wrap_sql_connect(struct sql_db *db, struct sql_conn **ret_conn, struct err
 
 void __wrap_sql_disconnect(struct sql_conn *conn)
 {
-    struct fake_conn *fake = find_conn(conn);
+    struct fake_conn *fake = fake_sql_conn(conn);
     if (fake == NULL) {
         __real_sql_disconnect(conn);
         return;
@@ -101,7 +108,7 @@ void __wrap_sql_disconnect(struct sql_conn *conn)
 
 void __wrap_sql_interrupt(struct sql_conn *conn)
 {
-    struct fake_conn *fake = find_conn(conn);
+    struct fake_conn *fake = fake_sql_conn(conn);
     assert(fake != NULL);
     fake->interrupted = true;
 }
@@ -109,15 +116,10 @@ void __wrap_sql_interrupt(struct sql_conn *conn)
 int __wrap_sql_register_text_function(struct sql_conn *conn, const char *name, sql_scalar_fn fn,
                                       struct err *err)
 {
-    return find_conn(conn) != NULL ? 0 : __real_sql_register_text_function(conn, name, fn, err);
+    return fake_sql_conn(conn) != NULL ? 0 : __real_sql_register_text_function(conn, name, fn, err);
 }
 
 /* ---- the source of rows ---------------------------------------------------------------------- */
-
-struct fake_sql_source {
-    size_t stream;
-    struct sql_scan *scan;
-};
 
 struct sql_source *fake_sql_source(struct arena *arena, size_t stream)
 {
@@ -130,7 +132,9 @@ void __wrap_sql_source_attach(struct sql_source *source, struct sql_scan *scan)
 {
     struct fake_sql_source *fake = (struct fake_sql_source *)(void *)source;
     fake->scan = scan;
-    instance_self()->attached[fake->stream] = scan;
+    if (!fake->is_letters) {
+        instance_self()->attached[fake->stream] = scan;
+    }
 }
 
 /* ---- COPY ------------------------------------------------------------------------------------ */
@@ -170,10 +174,11 @@ static int check_row(const struct copy *copy, int64_t partition, int64_t offset,
                      struct err *err)
 {
     const struct topic *topic = &copy->in->world->topics[0];
+    enum message_kind kind = topic_kind(topic, (int)partition, offset);
     if (v != NULL && *v < 0) {
         return err_set(err, ERR_DATA, "Out of Range Error: cannot take the root of %" PRId64, *v);
     }
-    if (topic_kind(topic, (int)partition, offset) == MESSAGE_STUBBORN) {
+    if (kind == MESSAGE_STUBBORN || (kind == MESSAGE_FICKLE && copy->in->generation % 2 == 0)) {
         return err_set(err, ERR_DATA, "Conversion Error: \"\" is not a number");
     }
     return 0;
@@ -303,8 +308,7 @@ static int write_files(struct copy *copy, const char *dir, struct arena *arena,
     return 0;
 }
 
-/* A point some rows ahead, or far behind the last one. */
-static int64_t draw_point(struct world *world, unsigned per_mille)
+int64_t fake_sql_draw_point(struct world *world, unsigned per_mille)
 {
     return world_chance(world, per_mille) ? (int64_t)rng_below(&world->rng, 8) : INT64_MAX;
 }
@@ -334,17 +338,21 @@ int __wrap_sql_copy(struct sql_conn *conn, const char *select,
     (void)select;
     struct instance *in = instance_self();
     struct world *world = in->world;
-    assert(find_conn(conn) != NULL);
+    struct fake_conn *fake = fake_sql_conn(conn);
+    assert(fake != NULL);
     if (world_chance(world, world->weather.refused)) {
         in->refused = true;
         return err_set(err, ERR_CONFIG, "Permission Error: refused by the weather");
     }
+    if (fake->letters_type != NULL) {
+        return fake_letters_copy(in, fake, options->dir, arena, ret_result, err);
+    }
     struct copy copy = {
         .in = in,
-        .conn = find_conn(conn),
-        .row_type = world->plan->streams.items[0].scan_type,
-        .fail_at = draw_point(world, world->weather.out_of_memory),
-        .cut_at = draw_point(world, world->weather.cut_short),
+        .conn = fake,
+        .row_type = world->plans[0]->streams.items[0].scan_type,
+        .fail_at = fake_sql_draw_point(world, world->weather.out_of_memory),
+        .cut_at = fake_sql_draw_point(world, world->weather.cut_short),
     };
     int rc = run(&copy, options->dir, arena, ret_result, err);
     for (size_t i = 0; i < FILES_MAX; i++) {

@@ -36,8 +36,9 @@ int __wrap_store_open(struct str location, const struct store_options *options,
     if (in == NULL) {
         return __real_store_open(location, options, ret_store, err);
     }
-    assert(str_eq_c(location, SIM_LOCATION));
-    *ret_store = net_open(&in->world->net, &in->client);
+    bool dead = str_eq_c(location, SIM_LETTERS);
+    assert(dead || str_eq_c(location, SIM_LOCATION));
+    *ret_store = net_open(dead ? &in->world->dead_net : &in->world->net, &in->client);
     return 0;
 }
 
@@ -46,6 +47,13 @@ int __wrap_delta_sink_open(struct store *store, struct sql_db *db, const char *s
                            struct err *err)
 {
     struct instance *in = instance_self();
+    if (net_of_store(store) == &in->world->dead_net) {
+        TRY(__real_delta_sink_open(store, db, spool, options, ret_sink, err));
+        in->dead_sink = *ret_sink;
+        return 0;
+    }
+    world_note_run(in->world, options->run_id, in->generation);
+    in->dead_sink = NULL;
     snprintf(in->run_id, sizeof(in->run_id), "%s", options->run_id);
     in->client.begun = false;
     in->own_version = -1;
@@ -88,6 +96,12 @@ int __wrap_delta_sink_begin(struct delta_sink *sink, const struct sink_position 
                             size_t count, bool *ret_moved, struct err *err)
 {
     struct instance *in = instance_self();
+    if (sink == in->dead_sink) {
+        TRY(__real_delta_sink_begin(sink, positions, count, ret_moved, err));
+        TRACE("process %d: dead letters begun with version %" PRId64, in->client.id,
+              delta_sink_snapshot(sink)->version);
+        return 0;
+    }
     size_t recorded = in->world->broken == JOB_BREAK_START ? 0 : count;
     TRY(__real_delta_sink_begin(sink, positions, recorded, ret_moved, err));
     if (*ret_moved) {
@@ -105,15 +119,15 @@ int __wrap_delta_sink_begin(struct delta_sink *sink, const struct sink_position 
 }
 
 /* What the sink calls committed must be there, and ours. */
-static void check_committed(struct instance *in, int64_t version)
+static void check_committed(struct instance *in, bool dead, int64_t version)
 {
     char run_id[UUID_TEXT];
-    oracle_run_id(in->world, version, run_id);
+    oracle_run_id(in->world, dead, version, run_id);
     if (strcmp(run_id, in->run_id) != 0) {
         world_fault(in->world, "process %d was told that version %" PRId64 " is its own; it is %s",
                     in->client.id, version, run_id[0] == '\0' ? "a stranger's" : run_id);
     }
-    in->own_version = version;
+    in->own_version = dead ? in->own_version : version;
 }
 
 int __wrap_delta_sink_commit(struct delta_sink *sink, const struct sink_batch *batch,
@@ -121,8 +135,10 @@ int __wrap_delta_sink_commit(struct delta_sink *sink, const struct sink_batch *b
 {
     struct instance *in = instance_self();
     TRY(__real_delta_sink_commit(sink, batch, adds, ret_version, err));
-    TRACE("process %d: committed version %" PRId64, in->client.id, *ret_version);
-    check_committed(in, *ret_version);
+    bool dead = sink == in->dead_sink;
+    TRACE("process %d: committed version %" PRId64 "%s", in->client.id, *ret_version,
+          dead ? " of dead letters" : "");
+    check_committed(in, dead, *ret_version);
     return 0;
 }
 
@@ -130,11 +146,29 @@ int __wrap_delta_sink_record(struct delta_sink *sink, const struct sink_position
                              size_t count, struct err *err)
 {
     struct instance *in = instance_self();
+    if (in->world->broken == JOB_BREAK_AGAIN && count == 0) {
+        return 0;
+    }
     TRACE("process %d: records %zu positions", in->client.id, count);
     TRY(__real_delta_sink_record(sink, positions, count, err));
     note_intents(in, positions, count);
-    check_committed(in, delta_sink_snapshot(sink)->version);
+    check_committed(in, false, delta_sink_snapshot(sink)->version);
     return 0;
+}
+
+/* Its first connection is the one that dead letters are written and read with. */
+int __wrap_dead_table_open(struct store *store, const struct plan_table *table,
+                           const struct settings *kafka, const char *run_id, struct sql_db *db,
+                           struct arena *arena, const char *spool, struct stop *stop,
+                           const struct sink_position *main_positions, size_t position_count,
+                           struct dead_table **ret_table, struct err *err)
+{
+    struct instance *in = instance_self();
+    in->opens_dead = true;
+    int rc = __real_dead_table_open(store, table, kafka, run_id, db, arena, spool, stop,
+                                    main_positions, position_count, ret_table, err);
+    in->opens_dead = false;
+    return rc;
 }
 
 void __wrap_delta_sink_maintain(struct delta_sink *sink)
@@ -155,8 +189,13 @@ static void replay(struct instance *in, struct oracle_log *ret_log)
 static bool is_fenced(struct instance *in)
 {
     struct oracle_log log;
+    struct oracle_log dead;
     replay(in, &log);
-    return log.newest_own > in->own_version && strcmp(log.run_id, in->run_id) != 0;
+    oracle_replay_dead(in->world, &dead);
+    bool rows = log.newest_own > in->own_version && strcmp(log.run_id, in->run_id) != 0;
+    /* One that began before us in the table may begin after us here: both end then. */
+    bool letters = dead.newest_own >= 0 && strcmp(dead.run_id, in->run_id) != 0;
+    return rows || letters;
 }
 
 /* What stands before the record that ends the query is in the table. */
@@ -176,7 +215,7 @@ static bool is_excused(struct instance *in)
     case ERR_IDENTITY:
         return world->restored_version >= 0 || world->epoch > 0;
     case ERR_CORRUPT:
-        return world->net.truncated || in->cut_short;
+        return world_is_truncated(world) || in->cut_short;
     case ERR_DATA:
         return in->lost || is_ended_by_data(in);
     case ERR_CONFIG:
@@ -222,7 +261,8 @@ static void live(void *user)
 {
     struct instance *in = user;
     struct job_options options = {.available_now = in->available_now};
-    in->end_rc = job_run_plan(in->world->plan, &options, &in->stop, &in->now, &in->end_err);
+    in->end_rc = job_run_plan(in->world->plans[in->generation % 2], &options, &in->stop, &in->now,
+                              &in->end_err);
     in->ended = true;
     TRACE("process %d: ends: %s", in->client.id, in->end_rc < 0 ? in->end_err.msg : "well");
     if (!in->client.dead && !world_is_broken(in->world)) {
@@ -239,12 +279,15 @@ void instance_start(struct world *world, bool available_now)
     in->available_now = available_now;
     in->of_the_drain = world->draining;
     in->own_version = -1;
+    world->generation += world->with_generations && world_chance(world, 300);
+    in->generation = world->generation;
     stop_init(&in->stop);
     stop_init(&in->now);
     in->main = fiber_start(live, in, in);
     *vec_push(&world->instances) = in;
-    TRACE("process %d starts, from %s%s", in->client.id, in->start_latest ? "latest" : "earliest",
-          available_now ? ", for what is there now" : "");
+    TRACE("process %d starts, from %s%s, generation %d", in->client.id,
+          in->start_latest ? "latest" : "earliest", available_now ? ", for what is there now" : "",
+          in->generation);
 }
 
 void instance_stop(struct instance *in)

@@ -551,3 +551,8 @@ struct store *net_open(struct net *net, struct net_client *client)
     s->client = client;
     return &s->base;
 }
+
+struct net *net_of_store(struct store *store)
+{
+    return net_of(store)->net;
+}

@@ -65,6 +65,8 @@ struct net_client {
 void net_done(struct net *net);
 /* A handle for one process. `client` must outlive it. */
 struct store *net_open(struct net *net, struct net_client *client);
+/* What the handle is on. */
+struct net *net_of_store(struct store *store);
 
 /* By the scheduler: request `index` arrives, or is lost. */
 void net_deliver(struct net *net, size_t index);

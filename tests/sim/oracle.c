@@ -11,6 +11,8 @@
  *      been followed by another instance never commits again.
  *  (4) After a RESTORE no commit of the query.
  *  (5) A file that a commit adds is there, whole.
+ *  (6) With dead letters: a message behind the table's position is a row or a letter, never both,
+ *      never none, and a letter once.  Each is what the generation of its writer makes of it.
  *
  * A commit is read once, and the log's state carried on, as long as versions are
  * asked for in order; at the end of a schedule everything is read anew.
@@ -29,6 +31,7 @@ struct row {
 
 struct commit {
     struct arena arena;
+    const char *of; /* which log, for a fault's text */
     int64_t version;
     bool whole;
     bool ours;
@@ -38,20 +41,30 @@ struct commit {
     VEC(struct row) rows;                    /* by partition and offset */
 };
 
-struct oracle {
+/* One of the two tables. */
+struct oracle_table {
+    struct net *net;
+    const char *of;
     VEC(struct commit) commits; /* by version */
     int64_t last;               /* what `log` is about */
     struct oracle_log log;
 };
 
+struct oracle {
+    struct oracle_table rows, dead;
+    /* By offset: 0 = no dead letter. */
+    VEC(uint8_t) letters[TOPIC_PARTITIONS_MAX];
+};
+
 /* ---- reading --------------------------------------------------------------------------------- */
 
-static void read_file(struct world *world, struct commit *commit, struct str path)
+static void read_file(struct world *world, const struct net *net, struct commit *commit,
+                      struct str path)
 {
-    const struct net_object *object = net_find(&world->net, path);
+    const struct net_object *object = net_find(net, path);
     if (object == NULL) {
-        world_fault(world, "version %" PRId64 " adds \"%.*s\", which is not there", commit->version,
-                    STR_FMT(path));
+        world_fault(world, "%sversion %" PRId64 " adds \"%.*s\", which is not there", commit->of,
+                    commit->version, STR_FMT(path));
         return;
     }
     struct str rest = arena_str(&commit->arena, buf_str(&object->body));
@@ -95,8 +108,8 @@ static void read_txn(struct world *world, struct commit *commit, const struct js
     partition = partition * TOPIC_STREAM_PARTITIONS + number;
     assert(complete && partition >= 0 && partition < TOPIC_PARTITIONS_MAX);
     if (!str_eq(id, STR("id-1"))) {
-        world_fault(world, "version %" PRId64 " has a position of topic %.*s", commit->version,
-                    STR_FMT(id));
+        world_fault(world, "%sversion %" PRId64 " has a position of topic %.*s", commit->of,
+                    commit->version, STR_FMT(id));
         return;
     }
     commit->positions[partition] = version;
@@ -111,7 +124,8 @@ static void read_info(struct commit *commit, const struct json *info)
 }
 
 /* False for a line that is cut off. */
-static bool read_line(struct world *world, struct commit *commit, struct str line)
+static bool read_line(struct world *world, const struct net *net, struct commit *commit,
+                      struct str line)
 {
     AUTO_ARENA struct arena arena = {0};
     struct json *root = NULL;
@@ -128,7 +142,7 @@ static bool read_line(struct world *world, struct commit *commit, struct str lin
         bool has_path = json_get_str(json_find(json_find(root, "add"), "path"), &path);
         assert(has_path);
         if (!str_starts(path, STR("foreign-"))) {
-            read_file(world, commit, path);
+            read_file(world, net, commit, path);
         }
     }
     return true;
@@ -144,17 +158,18 @@ static int by_place(const void *a, const void *b)
     return x->offset < y->offset ? -1 : x->offset > y->offset;
 }
 
-static void read_commit(struct world *world, int64_t version, struct commit *commit)
+static void read_commit(struct world *world, const struct oracle_table *table, int64_t version,
+                        struct commit *commit)
 {
-    *commit = (struct commit){.version = version, .sequence = -1};
+    *commit = (struct commit){.of = table->of, .version = version, .sequence = -1};
     for (int p = 0; p < TOPIC_PARTITIONS_MAX; p++) {
         commit->positions[p] = -1;
     }
-    struct str rest = net_commit(&world->net, version);
+    struct str rest = net_commit(table->net, version);
     struct str line;
     commit->whole = rest.ptr != NULL;
     while (commit->whole && str_split(&rest, '\n', &line)) {
-        commit->whole = line.len == 0 || read_line(world, commit, line);
+        commit->whole = line.len == 0 || read_line(world, table->net, commit, line);
     }
     if (commit->rows.count > 1) {
         qsort(commit->rows.items, commit->rows.count, sizeof(struct row), by_place);
@@ -167,55 +182,98 @@ static void commit_done(struct commit *commit)
     arena_done(&commit->arena);
 }
 
+static void log_init(struct oracle_log *log)
+{
+    *log = (struct oracle_log){.newest_own = -1};
+    for (int p = 0; p < TOPIC_PARTITIONS_MAX; p++) {
+        log->positions[p] = -1;
+        log->starts[p] = -1;
+    }
+}
+
+static void table_init(struct oracle_table *table, struct net *net, const char *of)
+{
+    table->net = net;
+    table->of = of;
+    table->last = -1;
+    log_init(&table->log);
+}
+
 static struct oracle *oracle_of(struct world *world)
 {
     if (world->oracle == NULL) {
         world->oracle = mem_new(struct oracle);
-        world->oracle->last = -1;
+        table_init(&world->oracle->rows, &world->net, "");
+        table_init(&world->oracle->dead, &world->dead_net, "dead letters: ");
     }
     return world->oracle;
+}
+
+static void table_done(struct oracle_table *table)
+{
+    vec_foreach (struct commit, commit, &table->commits) {
+        commit_done(commit);
+    }
+    vec_done(&table->commits);
 }
 
 void oracle_free(struct oracle *oracle)
 {
     if (oracle != NULL) {
-        vec_foreach (struct commit, commit, &oracle->commits) {
-            commit_done(commit);
+        table_done(&oracle->rows);
+        table_done(&oracle->dead);
+        for (size_t p = 0; p < TOPIC_PARTITIONS_MAX; p++) {
+            vec_done(&oracle->letters[p]);
         }
-        vec_done(&oracle->commits);
         mem_free(oracle);
     }
 }
 
-static const struct commit *commit_at(struct world *world, int64_t version)
+static const struct commit *commit_at(struct world *world, struct oracle_table *table,
+                                      int64_t version)
 {
-    struct oracle *oracle = oracle_of(world);
-    while ((int64_t)oracle->commits.count <= version) {
-        int64_t next = (int64_t)oracle->commits.count;
-        read_commit(world, next, vec_push(&oracle->commits));
+    while ((int64_t)table->commits.count <= version) {
+        int64_t next = (int64_t)table->commits.count;
+        read_commit(world, table, next, vec_push(&table->commits));
     }
-    return &oracle->commits.items[version];
+    return &table->commits.items[version];
 }
 
 /* ---- judging --------------------------------------------------------------------------------- */
+
+static bool is_letter(const struct oracle *oracle, int partition, int64_t offset)
+{
+    return offset < (int64_t)oracle->letters[partition].count &&
+           oracle->letters[partition].items[offset] != 0;
+}
 
 /* One message that the commit has moved past; `row` NULL = the commit has none of it. */
 static void check_message(struct world *world, const struct commit *commit, int partition,
                           int64_t offset, const struct row *row, struct oracle_log *log)
 {
     AUTO_BUF struct buf want = {0};
-    enum topic_row kind =
-        topic_print_row(&world->topics[0], partition, offset, world->on_bad_record, &want);
+    bool dead = is_letter(oracle_of(world), partition, offset);
+    int generation =
+        world->with_generations ? world_generation(world, commit->run_id) : world->generation;
+    enum topic_row kind = topic_print_row(&world->topics[0], partition, offset,
+                                          world->on_bad_record, generation, &want);
+    if (dead && row != NULL) {
+        world_fault(world, "version %" PRId64 ": row \"%.*s\" is a dead letter too",
+                    commit->version, STR_FMT(row->line));
+    }
+    if (dead && row == NULL) {
+        return; /* oracle_replay_dead has looked at it */
+    }
     struct str wanted = str_trim(buf_str(&want));
     if (kind == TOPIC_THE_END) {
         world_fault(world,
                     "version %" PRId64 ": partition %d goes past offset %" PRId64
                     ", which ends the query",
                     commit->version, partition, offset);
-    } else if (kind == TOPIC_ROW && row == NULL) {
+    } else if (row == NULL && kind != TOPIC_NO_ROW) {
         world_fault(world, "version %" PRId64 ": partition %d offset %" PRId64 " is lost",
                     commit->version, partition, offset);
-    } else if (kind == TOPIC_NO_ROW && row != NULL) {
+    } else if (row != NULL && kind != TOPIC_ROW) {
         world_fault(world, "version %" PRId64 ": row \"%.*s\" should not be there", commit->version,
                     STR_FMT(row->line));
     } else if (kind == TOPIC_ROW && !str_eq(row->line, wanted)) {
@@ -280,78 +338,177 @@ static void check_rows(struct world *world, const struct commit *commit, struct 
     }
 }
 
-static void check_fence(struct world *world, const struct commit *commit, struct oracle_log *log)
+static void check_fence(struct world *world, struct oracle_table *table,
+                        const struct commit *commit)
 {
+    struct oracle_log *log = &table->log;
     if (commit->sequence != log->sequence + 1) {
-        world_fault(world, "version %" PRId64 ": the fence goes from %" PRId64 " to %" PRId64,
-                    commit->version, log->sequence, commit->sequence);
+        world_fault(world, "%sversion %" PRId64 ": the fence goes from %" PRId64 " to %" PRId64,
+                    commit->of, commit->version, log->sequence, commit->sequence);
     }
     log->sequence = commit->sequence;
     bool another = strcmp(log->run_id, commit->run_id) != 0;
     for (int64_t v = 0; another && v < log->newest_own; v++) {
-        const struct commit *older = commit_at(world, v);
+        const struct commit *older = commit_at(world, table, v);
         if (older->ours && strcmp(older->run_id, commit->run_id) == 0) {
-            world_fault(world, "version %" PRId64 ": run %s commits after %s had taken over",
-                        commit->version, commit->run_id, log->run_id);
+            world_fault(world, "%sversion %" PRId64 ": run %s commits after %s had taken over",
+                        commit->of, commit->version, commit->run_id, log->run_id);
         }
     }
     memcpy(log->run_id, commit->run_id, sizeof(log->run_id));
-}
-
-static void check_own(struct world *world, const struct commit *commit, struct oracle_log *log)
-{
-    check_fence(world, commit, log);
     log->newest_own = commit->version;
     log->commits++;
+}
+
+static void check_own(struct world *world, struct oracle_table *table, const struct commit *commit)
+{
+    check_fence(world, table, commit);
     if (world->restored_version >= 0 && commit->version > world->restored_version) {
         world_fault(world, "version %" PRId64 " is the query's, after the RESTORE in %" PRId64,
                     commit->version, world->restored_version);
     }
 }
 
-static void replay_one(struct world *world, int64_t version, struct oracle_log *log)
+static void check_whole(struct world *world, const struct oracle_table *table,
+                        const struct commit *commit)
 {
-    /* By value: reading on moves the others. */
-    struct commit commit = *commit_at(world, version);
-    if (!commit.whole && !world->net.truncated) {
-        world_fault(world, "version %" PRId64 " cannot be read", version);
+    if (!commit->whole && !table->net->truncated) {
+        world_fault(world, "%sversion %" PRId64 " cannot be read", commit->of, commit->version);
     }
-    if (!commit.whole && version + 1 < world->net.version_count) {
-        world_fault(world, "somebody went on after version %" PRId64 ", which is cut off", version);
-    }
-    if (commit.whole) {
-        check_rows(world, &commit, log);
-    }
-    if (commit.whole && commit.ours) {
-        check_own(world, &commit, log);
+    if (!commit->whole && commit->version + 1 < table->net->version_count) {
+        world_fault(world, "%ssomebody went on after version %" PRId64 ", which is cut off",
+                    commit->of, commit->version);
     }
 }
 
-static void log_init(struct oracle_log *log)
+/* ---- dead letters ---------------------------------------------------------------------------- */
+
+/* The line's value is the message's, and its run was of a generation that cannot take it. */
+static void check_letter(struct world *world, const struct commit *commit, const struct row *row)
 {
-    *log = (struct oracle_log){.newest_own = -1};
+    AUTO_BUF struct buf value = {0};
+    AUTO_BUF struct buf ignored = {0};
+    int partition = (int)row->partition;
+    const struct topic *topic = &world->topics[0];
+    int generation = world_generation(world, commit->run_id);
+    if (topic_print_row(topic, partition, row->offset, world->on_bad_record, generation,
+                        &ignored) != TOPIC_LETTER) {
+        world_fault(world, "%sversion %" PRId64 ": letter \"%.*s\" should not be there", commit->of,
+                    commit->version, STR_FMT(row->line));
+        return;
+    }
+    struct str rest = row->line;
+    struct str word;
+    for (int i = 0; i < 5; i++) { /* partition, offset, topic id, query, reason */
+        (void)str_split(&rest, ' ', &word);
+        if (i == 2 && !str_eq(word, STR("id-1"))) {
+            world_fault(world, "%sversion %" PRId64 ": a letter of topic %.*s", commit->of,
+                        commit->version, STR_FMT(word));
+        }
+    }
+    (void)topic_print_value(topic, partition, row->offset, &value);
+    if (!str_eq(rest, buf_str(&value))) {
+        world_fault(world, "%sversion %" PRId64 ": value \"%.*s\" should be \"%.*s\"", commit->of,
+                    commit->version, STR_FMT(rest), STR_FMT(buf_str(&value)));
+    }
+}
+
+static void note_letter(struct world *world, struct oracle *oracle, const struct commit *commit,
+                        const struct row *row)
+{
+    int partition = (int)row->partition;
+    if (is_letter(oracle, partition, row->offset)) {
+        world_fault(world,
+                    "%sversion %" PRId64 ": partition %d offset %" PRId64 " is a letter twice",
+                    commit->of, commit->version, partition, row->offset);
+    }
+    if (row->offset >= commit->positions[partition]) {
+        world_fault(world,
+                    "%sversion %" PRId64 ": partition %d offset %" PRId64
+                    " is too much: the position is %" PRId64,
+                    commit->of, commit->version, partition, row->offset,
+                    commit->positions[partition]);
+    }
+    check_letter(world, commit, row);
+    while ((int64_t)oracle->letters[partition].count <= row->offset) {
+        *vec_push(&oracle->letters[partition]) = 0;
+    }
+    oracle->letters[partition].items[row->offset] = 1;
+    oracle->dead.log.letters++;
+}
+
+/* A position does not go back behind letters. */
+static void check_dead_positions(struct world *world, struct oracle *oracle,
+                                 const struct commit *commit)
+{
     for (int p = 0; p < TOPIC_PARTITIONS_MAX; p++) {
-        log->positions[p] = -1;
-        log->starts[p] = -1;
+        int64_t *at = &oracle->dead.log.positions[p];
+        int64_t to = commit->positions[p];
+        for (int64_t offset = to; to >= 0 && offset < *at; offset++) {
+            if (is_letter(oracle, p, offset)) {
+                world_fault(world,
+                            "%sversion %" PRId64 ": the position of partition %d goes back from "
+                            "%" PRId64 " to %" PRId64 ", behind a letter",
+                            commit->of, commit->version, p, *at, to);
+            }
+        }
+        *at = to >= 0 ? to : *at;
+    }
+}
+
+void oracle_replay_dead(struct world *world, struct oracle_log *ret_log)
+{
+    struct oracle *oracle = oracle_of(world);
+    struct oracle_table *table = &oracle->dead;
+    while (table->last + 1 < table->net->version_count) {
+        struct commit commit = *commit_at(world, table, ++table->last);
+        check_whole(world, table, &commit);
+        if (!commit.whole || !commit.ours) {
+            continue;
+        }
+        vec_foreach (struct row, row, &commit.rows) {
+            note_letter(world, oracle, &commit, row);
+        }
+        check_dead_positions(world, oracle, &commit);
+        check_fence(world, table, &commit);
+    }
+    *ret_log = table->log;
+}
+
+/* ---- both ------------------------------------------------------------------------------------ */
+
+static void replay_one(struct world *world, struct oracle_table *table, int64_t version)
+{
+    /* By value: reading on moves the others. */
+    struct commit commit = *commit_at(world, table, version);
+    check_whole(world, table, &commit);
+    if (commit.whole) {
+        check_rows(world, &commit, &table->log);
+    }
+    if (commit.whole && commit.ours) {
+        check_own(world, table, &commit);
     }
 }
 
 void oracle_replay(struct world *world, int64_t last, struct oracle_log *ret_log)
 {
-    struct oracle *oracle = oracle_of(world);
-    if (oracle->last < 0 || last < oracle->last) {
-        oracle->last = -1;
-        log_init(&oracle->log);
+    struct oracle_table *table = &oracle_of(world)->rows;
+    struct oracle_log dead;
+    oracle_replay_dead(world, &dead);
+    if (table->last < 0 || last < table->last) {
+        table->last = -1;
+        log_init(&table->log);
     }
-    while (oracle->last < last) {
-        replay_one(world, ++oracle->last, &oracle->log);
+    while (table->last < last) {
+        replay_one(world, table, ++table->last);
     }
-    *ret_log = oracle->log;
+    *ret_log = table->log;
 }
 
-void oracle_run_id(struct world *world, int64_t version, char ret_run_id[UUID_TEXT])
+void oracle_run_id(struct world *world, bool dead, int64_t version, char ret_run_id[UUID_TEXT])
 {
-    const struct commit *commit = commit_at(world, version);
+    struct oracle *oracle = oracle_of(world);
+    const struct commit *commit = commit_at(world, dead ? &oracle->dead : &oracle->rows, version);
     memcpy(ret_run_id, commit->ours ? commit->run_id : "", commit->ours ? UUID_TEXT : 1);
 }
 
@@ -369,7 +526,7 @@ static bool is_the_end(struct world *world, int partition, int64_t offset)
 {
     AUTO_BUF struct buf ignored = {0};
     return offset >= 0 && topic_print_row(&world->topics[0], partition, offset,
-                                          world->on_bad_record, &ignored) == TOPIC_THE_END;
+                                          world->on_bad_record, 0, &ignored) == TOPIC_THE_END;
 }
 
 bool oracle_is_at_the_end(struct world *world, const struct oracle_log *log)
@@ -386,10 +543,12 @@ void oracle_check_end(struct world *world, struct sim_counts *counts)
 {
     oracle_free(TAKE(world->oracle));
     struct oracle_log log;
+    struct oracle_log dead;
     oracle_replay(world, world->net.version_count - 1, &log);
+    oracle_replay_dead(world, &dead);
     bool ended_by_data = oracle_is_at_the_end(world, &log);
-    bool stopped =
-        world->restored_version >= 0 || world->net.truncated || world->epoch > 0 || ended_by_data;
+    bool stopped = world->restored_version >= 0 || world_is_truncated(world) || world->epoch > 0 ||
+                   ended_by_data;
     for (int p = 0; p < TOPIC_PARTITIONS_MAX; p++) {
         int64_t end = topic_end(&world->topics[0], p);
         if (log.starts[p] >= 0 && world->intents[p] >= 0 && log.starts[p] != world->intents[p]) {
@@ -405,5 +564,6 @@ void oracle_check_end(struct world *world, struct sim_counts *counts)
     counts->commits += log.commits;
     counts->rows += log.rows;
     counts->nulls += log.nulls;
+    counts->letters += dead.letters;
     counts->ended_by_data += ended_by_data;
 }

@@ -74,10 +74,12 @@ void pipeline_close(void)
     }
 }
 
-struct plan *pipeline_load(struct world *world)
+struct plan *pipeline_load(struct world *world, int generation)
 {
-    static const char *const modes[] = {
-        [PLAN_BAD_NULL] = "null", [PLAN_BAD_DROP] = "drop", [PLAN_BAD_FAIL] = "fail"};
+    static const char *const modes[] = {[PLAN_BAD_NULL] = "null",
+                                        [PLAN_BAD_DROP] = "drop",
+                                        [PLAN_BAD_FAIL] = "fail",
+                                        [PLAN_BAD_DEAD_LETTER] = "deadletter"};
     static const char *const triggers[] = {"0 seconds", "0 seconds", "200 milliseconds",
                                            "1 second"};
     static const char *const batches[] = {"", "", ", 'maxOffsetsPerTrigger' = '2'",
@@ -91,6 +93,9 @@ struct plan *pipeline_load(struct world *world)
     AUTO_BUF struct buf options = {0};
     buf_printf(&options, ", 'onBadRecord' = '%s'%s", modes[world->on_bad_record],
                batches[rng_below(&world->rng, ARRAY_COUNT(batches))]);
+    if (generation % 2 == 1) {
+        buf_printf(&options, ", 'maxMessageBytes' = '%d'", TOPIC_MESSAGE_BYTES);
+    }
     int rc = load(world->stream_count, options.ptr,
                   triggers[rng_below(&world->rng, ARRAY_COUNT(triggers))],
                   world->with_months ? retention : "", &plan, &err);

@@ -12,7 +12,8 @@
 int pipeline_open(struct err *err);
 void pipeline_close(void);
 
-/* The plan of one schedule; free with plan_free. Draws trigger and batch size. */
-struct plan *pipeline_load(struct world *world);
+/* The plan of one generation in one schedule; free with plan_free. Draws trigger and batch size.
+ */
+struct plan *pipeline_load(struct world *world, int generation);
 
 #endif

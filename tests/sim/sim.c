@@ -3,7 +3,7 @@
  * sim - the job and the commit protocol under random schedules
  *
  *     sim [--seeds A..B] [--seed N --trace] [--months] [--no-checkpoints]
- *         [--break=fence|readback|start|taken|late|verify|rewind]
+ *         [--break=fence|readback|start|taken|late|verify|known|again|rewind]
  *
  * Exit 0: no fault.  With --break the oracle is on trial: exit 0 when a fault was found.
  */
@@ -42,7 +42,7 @@ static int usage(void)
 {
     (void)fprintf(stderr,
                   "usage: sim [--seeds A..B] [--seed N] [--trace] [--months] [--no-checkpoints] "
-                  "[--break=fence|readback|start|taken|late|verify|rewind]\n");
+                  "[--break=fence|readback|start|taken|late|verify|known|again|rewind]\n");
     return 2;
 }
 
@@ -67,7 +67,8 @@ static bool is_on_trial(void)
 static bool parse_break(struct str text)
 {
     static const char *const net[] = {"", "fence", "readback"};
-    static const char *const job[] = {"", "start", "taken", "late", "verify", "rewind"};
+    static const char *const job[] = {"",       "start", "taken", "late",
+                                      "verify", "known", "again", "rewind"};
     for (size_t i = 1; i < ARRAY_COUNT(net); i++) {
         if (str_eq_c(text, net[i])) {
             args.options.broken = (enum net_break)i;
@@ -106,13 +107,13 @@ static bool parse_args(int argc, char **argv)
 static void print_counts(const struct sim_counts *c)
 {
     (void)printf("%" PRId64 " commits of %" PRId64 " rows (%" PRId64 " with a NULL), %" PRId64
-                 " starts, %" PRId64 " crashes, %" PRId64 " stops, %" PRId64 " fenced, %" PRId64
-                 " restored, %" PRId64 " recreated, %" PRId64 " ended by a record, %" PRId64
-                 " truncated, %" PRId64 " checkpoints, %" PRId64 " naps, %" PRId64
-                 " months, %" PRId64 " steps\n",
-                 c->commits, c->rows, c->nulls, c->starts, c->crashes, c->stops, c->fenced,
-                 c->restores, c->recreations, c->ended_by_data, c->truncated, c->checkpoints,
-                 c->naps, c->months, c->steps);
+                 " letters, %" PRId64 " new generations, %" PRId64 " starts, %" PRId64
+                 " crashes, %" PRId64 " stops, %" PRId64 " fenced, %" PRId64 " restored, %" PRId64
+                 " recreated, %" PRId64 " ended by a record, %" PRId64 " truncated, %" PRId64
+                 " checkpoints, %" PRId64 " naps, %" PRId64 " months, %" PRId64 " steps\n",
+                 c->commits, c->rows, c->nulls, c->letters, c->generations, c->starts, c->crashes,
+                 c->stops, c->fenced, c->restores, c->recreations, c->ended_by_data, c->truncated,
+                 c->checkpoints, c->naps, c->months, c->steps);
 }
 
 static int64_t run_all(struct sim_counts *counts)

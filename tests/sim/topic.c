@@ -29,6 +29,8 @@ static enum message_kind draw(const struct topic_mix *mix, struct rng *rng)
         [MESSAGE_BAD_FIELD] = mix->bad_field,
         [MESSAGE_POISON] = mix->poison,
         [MESSAGE_STUBBORN] = mix->stubborn,
+        [MESSAGE_LARGE] = mix->large,
+        [MESSAGE_FICKLE] = mix->fickle,
         [MESSAGE_GAP] = mix->gap,
     };
     uint64_t dice = rng_below(rng, 1000);
@@ -83,8 +85,12 @@ bool topic_print_value(const struct topic *topic, int partition, int64_t offset,
     case MESSAGE_POISON:
         v = -v;
         break;
+    case MESSAGE_LARGE:
+        buf_printf(out, "%*s", TOPIC_MESSAGE_BYTES, "");
+        break;
     case MESSAGE_PLAIN:
     case MESSAGE_STUBBORN:
+    case MESSAGE_FICKLE:
         break;
     case MESSAGE_GAP:
         assert(false);
@@ -112,8 +118,9 @@ static enum topic_row bad_row(enum plan_bad_record on_bad_record)
     case PLAN_BAD_NULL:
         return TOPIC_ROW;
     case PLAN_BAD_DROP:
-    case PLAN_BAD_DEAD_LETTER:
         return TOPIC_NO_ROW;
+    case PLAN_BAD_DEAD_LETTER:
+        return TOPIC_LETTER;
     case PLAN_BAD_FAIL:
         break;
     }
@@ -121,7 +128,7 @@ static enum topic_row bad_row(enum plan_bad_record on_bad_record)
 }
 
 enum topic_row topic_print_row(const struct topic *topic, int partition, int64_t offset,
-                               enum plan_bad_record on_bad_record, struct buf *out)
+                               enum plan_bad_record on_bad_record, int generation, struct buf *out)
 {
     int64_t v = value_of(topic, partition, offset);
     AUTO_BUF struct buf text = {0};
@@ -129,7 +136,9 @@ enum topic_row topic_print_row(const struct topic *topic, int partition, int64_t
     bool has_v = false;
     bool has_s = false;
     enum topic_row row = TOPIC_ROW;
-    switch (topic_kind(topic, partition, offset)) {
+    bool bad = false;
+    enum message_kind kind = topic_kind(topic, partition, offset);
+    switch (kind) {
     case MESSAGE_PLAIN:
         has_v = true;
         has_s = true;
@@ -145,7 +154,14 @@ enum topic_row topic_print_row(const struct topic *topic, int partition, int64_t
         row = bad_row(on_bad_record);
         break;
     case MESSAGE_STUBBORN:
-        row = on_bad_record == PLAN_BAD_DROP ? TOPIC_NO_ROW : TOPIC_THE_END;
+        row = on_bad_record == PLAN_BAD_NULL ? TOPIC_THE_END : bad_row(on_bad_record);
+        break;
+    case MESSAGE_LARGE:
+    case MESSAGE_FICKLE:
+        has_v = true;
+        has_s = true;
+        bad = (kind == MESSAGE_LARGE) == (generation % 2 == 1);
+        row = bad ? bad_row(on_bad_record) : TOPIC_ROW;
         break;
     case MESSAGE_GAP:
         row = TOPIC_NO_ROW;

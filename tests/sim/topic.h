@@ -14,6 +14,7 @@
  */
 #define TOPIC_STREAMS           2
 #define TOPIC_STREAM_PARTITIONS 4
+#define TOPIC_MESSAGE_BYTES     150 /* maxMessageBytes of an odd generation */
 #define TOPIC_PARTITIONS_MAX    (TOPIC_STREAMS * TOPIC_STREAM_PARTITIONS)
 
 enum message_kind {
@@ -23,12 +24,14 @@ enum message_kind {
     MESSAGE_BAD_FIELD, /* one field does not fit */
     MESSAGE_POISON,    /* decodes, but the SQL fails on it */
     MESSAGE_STUBBORN,  /* the SQL fails on it even as a row of NULLs */
+    MESSAGE_LARGE,     /* more bytes than an odd generation takes */
+    MESSAGE_FICKLE,    /* the SQL of an even generation fails on it */
     MESSAGE_GAP,       /* a control record, or compacted: never delivered */
 };
 
 /* How often which kind, in parts of 1000; the rest is plain. */
 struct topic_mix {
-    unsigned tombstone, bad, bad_field, poison, stubborn, gap;
+    unsigned tombstone, bad, bad_field, poison, stubborn, large, fickle, gap;
 };
 
 struct topic {
@@ -52,11 +55,13 @@ bool topic_print_value(const struct topic *topic, int partition, int64_t offset,
 enum topic_row {
     TOPIC_ROW,     /* this row */
     TOPIC_NO_ROW,  /* nothing */
+    TOPIC_LETTER,  /* nothing, but a dead letter */
     TOPIC_THE_END, /* the query does not go past it */
 };
-/* TOPIC_ROW: its line is appended to `out`. */
+/* TOPIC_ROW: its line is appended to `out`. `generation` is that of the pipeline that reads it:
+ * its schema and SQL decide what is bad. */
 enum topic_row topic_print_row(const struct topic *topic, int partition, int64_t offset,
-                               enum plan_bad_record on_bad_record, struct buf *out);
+                               enum plan_bad_record on_bad_record, int generation, struct buf *out);
 /* A row's line, as the simulated COPY writes it. `v` and `s` NULL = SQL NULL. */
 void topic_print_line(int64_t partition, int64_t offset, const int64_t *v, struct str s,
                       struct buf *out);

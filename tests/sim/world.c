@@ -59,6 +59,29 @@ bool world_is_broken(const struct world *world)
     return world->broken != JOB_BREAK_NONE || world->net.broken != NET_BREAK_NONE;
 }
 
+bool world_is_truncated(const struct world *world)
+{
+    return world->net.truncated || world->dead_net.truncated;
+}
+
+void world_note_run(struct world *world, const char *run_id, int generation)
+{
+    struct sim_run *run = vec_push(&world->runs);
+    snprintf(run->run_id, sizeof(run->run_id), "%s", run_id);
+    run->generation = generation;
+}
+
+int world_generation(const struct world *world, const char *run_id)
+{
+    for (size_t i = world->runs.count; i > 0; i--) {
+        if (strcmp(world->runs.items[i - 1].run_id, run_id) == 0) {
+            return world->runs.items[i - 1].generation;
+        }
+    }
+    assert(false);
+    return 0;
+}
+
 /* ---- strangers ------------------------------------------------------------------------------ */
 
 static void foreign_create(struct world *world)
@@ -77,7 +100,7 @@ static void foreign_create(struct world *world)
     TRACE("stranger: makes the table");
 }
 
-static void foreign_append(struct world *world)
+static void foreign_append(struct world *world, struct net *net)
 {
     AUTO_BUF struct buf body = {0};
     int n = ++world->foreign_count;
@@ -91,15 +114,19 @@ static void foreign_append(struct world *world)
                "{\"add\":{\"path\":\"foreign-%d.parquet\",\"partitionValues\":{},\"size\":7,"
                "\"modificationTime\":1,\"dataChange\":true}}\n",
                n);
-    int64_t version = net_append_commit(&world->net, buf_str(&body));
-    TRACE("stranger: appends version %" PRId64, version);
+    AUTO_BUF struct buf key = {0};
+    buf_printf(&key, "foreign-%d.parquet", n);
+    net_set(net, buf_str(&key), STR(""));
+    int64_t version = net_append_commit(net, buf_str(&body));
+    TRACE("stranger: appends version %" PRId64 "%s", version,
+          net == &world->dead_net ? " of dead letters" : "");
 }
 
 /* The newest metaData line of the log; false when there is none to be read. */
-static bool find_metadata(struct world *world, struct arena *arena, struct json **ret_root)
+static bool find_metadata(const struct net *net, struct arena *arena, struct json **ret_root)
 {
-    for (int64_t version = world->net.version_count - 1; version >= 0; version--) {
-        struct str rest = net_commit(&world->net, version);
+    for (int64_t version = net->version_count - 1; version >= 0; version--) {
+        struct str rest = net_commit(net, version);
         struct str line;
         while (str_split(&rest, '\n', &line)) {
             struct err err;
@@ -113,11 +140,11 @@ static bool find_metadata(struct world *world, struct arena *arena, struct json 
 }
 
 /* Adds a column, or sets a property. */
-static void foreign_metadata(struct world *world)
+static void foreign_metadata(struct world *world, struct net *net)
 {
     AUTO_ARENA struct arena arena = {0};
     struct json *root = NULL;
-    if (!find_metadata(world, &arena, &root)) {
+    if (!find_metadata(net, &arena, &root)) {
         return;
     }
     int n = ++world->foreign_count;
@@ -140,7 +167,7 @@ static void foreign_metadata(struct world *world)
                      "\"operationParameters\":{}}}\n");
     json_print(root, &body);
     buf_add_char(&body, '\n');
-    int64_t version = net_append_commit(&world->net, buf_str(&body));
+    int64_t version = net_append_commit(net, buf_str(&body));
     TRACE("stranger: changes the metadata in version %" PRId64, version);
 }
 
@@ -162,19 +189,21 @@ static void foreign_restore(struct world *world)
 
 static void foreign_commit(struct world *world)
 {
-    if (world->net.truncated) {
+    bool dead = world->dead_net.version_count > 0 && world_chance(world, 300);
+    struct net *net = dead ? &world->dead_net : &world->net;
+    if (net->truncated) {
         return; /* who reads the log before writing stops there */
     }
-    if (world->net.version_count == 0) {
+    if (net->version_count == 0) {
         if (world_chance(world, 100)) {
             foreign_create(world);
         }
-    } else if (world->with_restore && world_chance(world, 60)) {
+    } else if (!dead && world->with_restore && world_chance(world, 60)) {
         foreign_restore(world);
     } else if (world_chance(world, 150)) {
-        foreign_metadata(world);
+        foreign_metadata(world, net);
     } else {
-        foreign_append(world);
+        foreign_append(world, net);
     }
 }
 
@@ -254,14 +283,18 @@ static void recreate_topic(struct world *world)
 
 static void move_request(struct world *world, unsigned drop_per_mille)
 {
-    if (world->net.requests.count == 0) {
+    size_t count = world->net.requests.count;
+    size_t all = count + world->dead_net.requests.count;
+    if (all == 0) {
         return;
     }
-    size_t index = rng_below(&world->rng, world->net.requests.count);
+    size_t index = rng_below(&world->rng, all);
+    struct net *net = index < count ? &world->net : &world->dead_net;
+    index -= index < count ? 0 : count;
     if (world_chance(world, drop_per_mille)) {
-        net_drop(&world->net, index);
+        net_drop(net, index);
     } else {
-        net_deliver(&world->net, index);
+        net_deliver(net, index);
     }
 }
 
@@ -290,6 +323,7 @@ static void month(struct world *world, struct sim_counts *counts)
 {
     if (world->month_count < MONTHS_MAX) {
         net_month(&world->net);
+        net_month(&world->dead_net);
         fiber_clock_advance((int64_t)31 * 24 * 3600 * 1000000);
         world->month_count++;
         counts->months++;
@@ -332,7 +366,7 @@ static void step(struct world *world, struct sim_counts *counts)
     } else if (dice < 640) {
         foreign_commit(world);
         counts->foreign++;
-    } else if (dice < 690) {
+    } else if (dice < (world->with_generations ? 740 : 690)) {
         disturb(world, counts);
     } else {
         run_fiber(world);
@@ -364,7 +398,7 @@ static bool is_stopped(struct world *world)
 {
     struct oracle_log log;
     oracle_replay(world, world->net.version_count - 1, &log);
-    return world->restored_version >= 0 || world->net.truncated || world->epoch > 0 ||
+    return world->restored_version >= 0 || world_is_truncated(world) || world->epoch > 0 ||
            oracle_is_at_the_end(world, &log);
 }
 
@@ -385,6 +419,7 @@ static void drain(struct world *world, struct sim_counts *counts)
     TRACE("the drain");
     world->draining = true;
     world->net.weather.fail = 0;
+    world->dead_net.weather.fail = 0;
     world->weather = (struct world_weather){0};
     for (int i = 0; i < DRAIN_STEPS_MAX && world->fault[0] == '\0'; i++) {
         int failed = 0;
@@ -400,7 +435,8 @@ static void drain(struct world *world, struct sim_counts *counts)
             }
         }
         world->steps++;
-        if (world->net.requests.count > 0 && world_chance(world, 100)) {
+        size_t requests = world->net.requests.count + world->dead_net.requests.count;
+        if (requests > 0 && world_chance(world, 100)) {
             move_request(world, 0);
         } else {
             run_fiber(world);
@@ -437,17 +473,24 @@ static void init_net(struct world *world, const struct sim_options *options)
         .exists_instead = 500,
         .truncate = world_chance(world, 50) ? 20 : 0,
     };
+    world->dead_net.rng = rng;
+    world->dead_net.weather = world->net.weather;
 }
 
 /* Messages, and what happens to those who read them. */
 static void init_job(struct world *world, const struct sim_options *options)
 {
-    static const enum plan_bad_record modes[] = {PLAN_BAD_NULL, PLAN_BAD_NULL, PLAN_BAD_DROP,
-                                                 PLAN_BAD_DROP, PLAN_BAD_FAIL};
+    static const enum plan_bad_record modes[] = {
+        PLAN_BAD_NULL, PLAN_BAD_NULL,        PLAN_BAD_DROP,        PLAN_BAD_DROP,
+        PLAN_BAD_FAIL, PLAN_BAD_DEAD_LETTER, PLAN_BAD_DEAD_LETTER, PLAN_BAD_DEAD_LETTER};
     static const unsigned bads[] = {0, 20, 100};
+    static const unsigned fickle[] = {0, 100, 200};
     struct rng *rng = &world->rng;
     world->broken = options->job_broken;
     world->on_bad_record = modes[rng_below(rng, ARRAY_COUNT(modes))];
+    if (world->broken == JOB_BREAK_AGAIN || world->broken == JOB_BREAK_KNOWN) {
+        world->on_bad_record = PLAN_BAD_DEAD_LETTER;
+    }
     /* Whatever ends the query must be rare, or nothing else happens. */
     unsigned scale = world->on_bad_record == PLAN_BAD_FAIL ? 10 : 1;
     world->mix = (struct topic_mix){
@@ -458,6 +501,16 @@ static void init_job(struct world *world, const struct sim_options *options)
         .stubborn = world_chance(world, 100) ? 5 : 0,
         .gap = world_chance(world, 300) ? 150 : 0,
     };
+    if (world->on_bad_record == PLAN_BAD_DEAD_LETTER) {
+        world->mix.large = fickle[rng_below(rng, ARRAY_COUNT(fickle))];
+        world->mix.fickle = fickle[rng_below(rng, ARRAY_COUNT(fickle))];
+        world->with_generations = world_chance(world, 700);
+        if (world->broken ==
+            JOB_BREAK_AGAIN) { /* it takes a race and a message of the right kind */
+            world->with_generations = true;
+            world->mix = (struct topic_mix){.large = 200, .fickle = 200};
+        }
+    }
     world->weather = (struct world_weather){
         .source_down = world_chance(world, 300) ? 10 : 0,
         .source_fail = world_chance(world, 300) ? 20 : 0,
@@ -498,7 +551,8 @@ static void init(struct world *world, uint64_t seed, const struct sim_options *o
     world->with_recreation = world_chance(world, 150) || options->job_broken == JOB_BREAK_VERIFY;
     world->db = world_chance(world, 60) || options->months ? options->db : NULL;
     world->with_months = world_chance(world, world->db != NULL ? 500 : 100) || options->months;
-    world->plan = pipeline_load(world);
+    world->plans[0] = pipeline_load(world, 0);
+    world->plans[1] = pipeline_load(world, 1);
 }
 
 static void finish(struct world *world)
@@ -517,7 +571,8 @@ static void count_up(struct world *world, struct sim_counts *counts)
     counts->steps += world->steps;
     counts->restores += world->restored_version >= 0;
     counts->recreations += world->epoch > 0;
-    counts->truncated += world->net.truncated;
+    counts->truncated += world_is_truncated(world);
+    counts->generations += world->generation;
     for (size_t i = 0; i < world->instances.count; i++) {
         struct instance *in = world->instances.items[i];
         counts->fenced += in->end_rc == ERR_FENCED;
@@ -535,11 +590,14 @@ static void done(struct world *world)
         instance_free(in);
     }
     vec_done(&world->instances);
+    vec_done(&world->runs);
     net_done(&world->net);
+    net_done(&world->dead_net);
     oracle_free(world->oracle);
     topic_done(&world->topics[0]);
     topic_done(&world->topics[1]);
-    plan_free(world->plan);
+    plan_free(world->plans[0]);
+    plan_free(world->plans[1]);
     rand_replace(NULL);
 }
 
@@ -557,6 +615,9 @@ bool world_run(uint64_t seed, const struct sim_options *options, struct sim_coun
         step(&world, counts);
         if (world.net.fault[0] != '\0') {
             world_fault(&world, "%s", world.net.fault);
+        }
+        if (world.dead_net.fault[0] != '\0') {
+            world_fault(&world, "dead letters: %s", world.dead_net.fault);
         }
     }
     if (world.fault[0] == '\0') {

@@ -14,6 +14,7 @@
 #define SIM_TOPIC    "t" /* and the stream's number */
 #define SIM_STREAM   "s" /* the same */
 #define SIM_LOCATION "memory://sim"
+#define SIM_LETTERS  SIM_LOCATION "_deadletters"
 
 struct world;
 
@@ -30,8 +31,11 @@ struct instance {
     bool ended;
     int end_rc;
     struct err end_err;
-    char run_id[UUID_TEXT]; /* of the present attempt */
-    int64_t own_version;    /* of its newest commit; -1 = none */
+    char run_id[UUID_TEXT];       /* of the present attempt */
+    int64_t own_version;          /* of its newest commit; -1 = none */
+    int generation;               /* of its schema and SQL */
+    struct delta_sink *dead_sink; /* of the present attempt; NULL = none yet */
+    bool opens_dead;              /* its next connection is for dead letters */
     /* What its statement reads, by stream: fake_sql.c. */
     void *attached[TOPIC_STREAMS];
     /* What happened to it, which excuses how it ends. */
@@ -59,7 +63,15 @@ enum job_break {
     JOB_BREAK_TAKEN,  /* a batch is committed although fewer messages were taken than pushed */
     JOB_BREAK_LATE,   /* positions are read when the batch commits, not when it is sealed */
     JOB_BREAK_VERIFY, /* a topic that was made again looks like the old one */
+    JOB_BREAK_KNOWN,  /* dead letters that are there already are not read at the start */
+    JOB_BREAK_AGAIN,  /* no commit in the table after the start of the dead letters */
     JOB_BREAK_REWIND, /* the source goes on where it was when a batch is to be read again */
+};
+
+/* Which generation a run was of. */
+struct sim_run {
+    char run_id[UUID_TEXT];
+    int generation;
 };
 
 /* What oracle.c has read of the log. */
@@ -68,10 +80,14 @@ struct oracle;
 struct world {
     uint64_t seed;
     struct rng rng;
-    struct net net;
+    struct net net;      /* the table */
+    struct net dead_net; /* its dead letters */
     enum job_break broken;
-    struct sql_db *db; /* NULL = no checkpoints; borrowed */
-    struct plan *plan;
+    struct sql_db *db;     /* NULL = no checkpoints; borrowed */
+    struct plan *plans[2]; /* of even and odd generations */
+    int generation;        /* of who is started next */
+    VEC(struct sim_run) runs;
+    bool with_generations;
     enum plan_bad_record on_bad_record;
     int stream_count;       /* that the query reads */
     struct topic topics[2]; /* before and after they were made again */
@@ -106,7 +122,8 @@ struct sim_options {
 /* What came of many schedules. */
 struct sim_counts {
     int64_t schedules, commits, rows, nulls, crashes, stops, starts, fenced, foreign, restores,
-        recreations, truncated, checkpoints, steps, naps, months, ended_by_data;
+        recreations, letters, generations, truncated, checkpoints, steps, naps, months,
+        ended_by_data;
 };
 
 /* Runs schedule `seed`. True = no fault; else *fault says what. */
@@ -120,6 +137,10 @@ struct topic *world_topic(struct world *world);
 int world_partition(const struct sink_position *position);
 /* A rule is broken on purpose: only the log is judged. */
 bool world_is_broken(const struct world *world);
+/* A commit of one of the tables was cut. */
+bool world_is_truncated(const struct world *world);
+void world_note_run(struct world *world, const char *run_id, int generation);
+int world_generation(const struct world *world, const char *run_id);
 
 /* ---- instance.c ----------------------------------------------------------------------------- */
 
@@ -139,15 +160,17 @@ struct oracle_log {
     int64_t starts[TOPIC_PARTITIONS_MAX];
     int64_t sequence;
     int64_t commits; /* of the query */
-    int64_t rows, nulls;
+    int64_t rows, nulls, letters;
     int64_t newest_own;     /* version of the query's newest commit; -1 = none */
     char run_id[UUID_TEXT]; /* who made it */
 };
 
 /* Replays versions 0 … last and checks every rule on the way; faults go to the world. */
 void oracle_replay(struct world *world, int64_t last, struct oracle_log *ret_log);
-/* Who made commit `version`; "" = a stranger. */
-void oracle_run_id(struct world *world, int64_t version, char ret_run_id[UUID_TEXT]);
+/* The log of dead letters, as it is now. */
+void oracle_replay_dead(struct world *world, struct oracle_log *ret_log);
+/* Who made commit `version` of the table or of its dead letters; "" = a stranger. */
+void oracle_run_id(struct world *world, bool dead, int64_t version, char ret_run_id[UUID_TEXT]);
 /* True when a message of the partition between the position and `end` is not dealt with. */
 bool oracle_is_behind(struct world *world, const struct oracle_log *log, int partition,
                       int64_t end);

@@ -29,6 +29,15 @@ WRAP(void, sql_disconnect, struct sql_conn *conn);
 WRAP(void, sql_interrupt, struct sql_conn *conn);
 WRAP(int, sql_register_text_function, struct sql_conn *conn, const char *name, sql_scalar_fn fn,
      struct err *err);
+WRAP(int, sql_register_source, struct sql_conn *conn, const char *name, const struct type *row_type,
+     struct sql_source **ret_source, struct err *err);
+WRAP(int, sql_query, struct sql_conn *conn, const char *text, struct sql_rows **ret_rows,
+     struct err *err);
+WRAP(int, sql_rows_next, struct sql_rows *rows, struct str *cells, struct err *err);
+WRAP(void, sql_rows_freep, struct sql_rows **rows);
+WRAP(int, delta_files, struct store *store, struct sql_db *db, const char *spool, int64_t version,
+     struct arena *arena, struct delta_snapshot *ret_snapshot, delta_file_fn on_file, void *user,
+     struct err *err);
 WRAP(void, sql_source_attach, struct sql_source *source, struct sql_scan *scan);
 WRAP(int, sql_copy, struct sql_conn *conn, const char *select,
      const struct sql_copy_options *options, struct arena *arena,
@@ -37,6 +46,10 @@ WRAP(int, sql_copy, struct sql_conn *conn, const char *select,
 /* instance.c */
 WRAP(int, store_open, struct str location, const struct store_options *options,
      struct store **ret_store, struct err *err);
+WRAP(int, dead_table_open, struct store *store, const struct plan_table *table,
+     const struct settings *kafka, const char *run_id, struct sql_db *db, struct arena *arena,
+     const char *spool, struct stop *stop, const struct sink_position *main_positions,
+     size_t position_count, struct dead_table **ret_table, struct err *err);
 WRAP(int, delta_sink_open, struct store *store, struct sql_db *db, const char *spool,
      const struct delta_sink_options *options, struct delta_sink **ret_sink, struct err *err);
 WRAP(int, delta_sink_begin, struct delta_sink *sink, const struct sink_position *positions,
