@@ -187,6 +187,20 @@ static int put_schema(const struct codec_schema *schema, const uint32_t *indexes
     return 0;
 }
 
+int codec_framed_describe_header(struct str format, const struct codec_options *options,
+                                 const struct codec_framed_header *header, struct arena *arena,
+                                 const struct type **ret_row_type, struct err *err)
+{
+    const struct codec_schema *schema = codec_registry_cached(options->registry, header->id);
+    assert(schema != NULL);
+    assert(schema->unusable.len == 0);
+    struct codec_options inner = *options;
+    AUTO_BUF struct buf message = {0};
+    inner.registry = NULL;
+    TRY(put_schema(schema, header->indexes, header->index_count, &message, &inner, err));
+    return codec_describe(format, &inner, arena, ret_row_type, err);
+}
+
 static struct inner *inner_new(struct codec_framed *f, const struct codec_framed_header *h,
                                const struct codec_schema *schema)
 {

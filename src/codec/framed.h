@@ -51,7 +51,7 @@ int codec_framed_describe(struct str format, const struct codec_options *options
                           codec_framed_describe_fn describe, struct arena *arena,
                           const struct type **ret_row_type, struct err *err);
 
-/* ---- the header; for tests and fuzzing ---- */
+/* ---- the header ---- */
 
 #define CODEC_FRAMED_INDEXES_MAX 32
 
@@ -65,5 +65,10 @@ struct codec_framed_header {
 /* NULL, or the reason: "magic", "index". `value` is no tombstone. */
 const char *codec_framed_read(struct str value, bool has_indexes,
                               struct codec_framed_header *ret_header);
+
+/* The row type of the schema that a message's header names, which is cached and was usable. */
+int codec_framed_describe_header(struct str format, const struct codec_options *options,
+                                 const struct codec_framed_header *header, struct arena *arena,
+                                 const struct type **ret_row_type, struct err *err);
 
 #endif

@@ -21,7 +21,7 @@ struct evolve {
     atomic_llong count;
     struct mutex lock;
     struct codec_infer *infer; /* guarded by .lock, as is the list below; NULL = by schemas */
-    VEC(uint32_t) schema_ids;
+    VEC(struct codec_framed_header) schemas;
 };
 
 struct evolve *evolve_new(const struct plan_stream *stream)
@@ -45,54 +45,41 @@ void evolve_free(struct evolve *e)
         return;
     }
     codec_infer_free(e->infer);
-    vec_done(&e->schema_ids);
+    vec_done(&e->schemas);
     mutex_done(&e->lock);
     mem_free(e);
 }
 
-static void note_schema(struct evolve *e, uint32_t id)
+static void note_schema(struct evolve *e, const struct codec_framed_header *header)
 {
-    vec_foreach (uint32_t, known, &e->schema_ids) {
-        if (*known == id) {
+    vec_foreach (struct codec_framed_header, known, &e->schemas) {
+        if (known->id == header->id && known->index_count == header->index_count &&
+            memcmp(known->indexes, header->indexes,
+                   header->index_count * sizeof(header->indexes[0])) == 0) {
             return;
         }
     }
-    *vec_push(&e->schema_ids) = id;
+    *vec_push(&e->schemas) = *header;
 }
 
 void evolve_note(struct evolve *e, struct str value)
 {
-    uint32_t id = 0;
+    struct codec_framed_header header = {0};
+    bool has_indexes = str_eq_c(e->stream->format, "protobuf");
+    bool framed = e->stream->codec.registry != NULL && value.ptr != NULL &&
+                  codec_framed_read(value, has_indexes, &header) == NULL;
     MUTEX_GUARD(&e->lock);
     atomic_fetch_add(&e->count, 1);
-    bool framed = e->stream->codec.registry != NULL && codec_framed_id(value, &id);
     if (e->infer != NULL) {
-        struct codec_framed_header header = {0};
-        if (framed) {
-            (void)codec_framed_read(value, false, &header);
-        }
-        codec_infer_add(e->infer, str_skip(value, header.bytes));
+        codec_infer_add(e->infer, framed ? str_skip(value, header.bytes) : value);
     } else if (framed) {
-        note_schema(e, id);
+        note_schema(e, &header);
     }
 }
 
 int64_t evolve_count(const struct evolve *e)
 {
     return atomic_load(&e->count);
-}
-
-/* The columns that a schema of the registry amounts to. */
-static int describe(const struct evolve *e, uint32_t id, struct arena *arena,
-                    const struct type **ret_row_type, struct err *err)
-{
-    const struct codec_schema *schema = codec_registry_cached(e->stream->codec.registry, id);
-    assert(schema != NULL); /* its message was decoded */
-    struct codec_options options = e->stream->codec;
-    options.registry = NULL;
-    options.avro_schema = schema->writer;
-    options.protobuf_descriptors = schema->writer;
-    return codec_describe(e->stream->format, &options, arena, ret_row_type, err);
 }
 
 /* 1 = there was something to add. */
@@ -121,8 +108,9 @@ int evolve_finish(struct evolve *e, struct arena *arena, const struct type **ret
         }
         rc = widen(&row_type, found, arena, added);
     }
-    vec_foreach (uint32_t, id, &e->schema_ids) {
-        TRY(describe(e, *id, arena, &found, err));
+    vec_foreach (struct codec_framed_header, header, &e->schemas) {
+        TRY(codec_framed_describe_header(e->stream->format, &e->stream->codec, header, arena,
+                                         &found, err));
         rc |= widen(&row_type, found, arena, added);
     }
     *ret_row_type = row_type;
