@@ -25,6 +25,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/process.h"
 #include "base/queue.h"
 #include "base/rand.h"
 #include "base/str.h"

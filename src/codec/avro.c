@@ -9,7 +9,7 @@
  *
  * Invariants:
  *  (1) Nothing is read beyond a->end, whatever a length or count says.
- *  (2) A message that turns out bad leaves nothing but a row of NULLs: avro_rows.h.
+ *  (2) A message that turns out bad leaves nothing but a row of NULLs: rows.h.
  *  (3) A column's data is looked up anew for each value, since growing a list moves it.
  *  (4) Recursion is as deep as the plan, and the plan as deep as a message may be.
  *
@@ -27,10 +27,10 @@
 #include "codec/avro_plan.h"
 #include "codec/avro_read.h"
 #include "codec/avro_rescue.h"
-#include "codec/avro_rows.h"
 #include "codec/avro_scalar.h"
 #include "codec/avro_skip.h"
 #include "codec/avro_type.h"
+#include "codec/rows.h"
 
 #define DEPTH_DEFAULT 512
 #define DEPTH_MAX     1024 /* the C stack's sake */
@@ -287,10 +287,10 @@ AVRO_HOT const char *decode_entry(struct codec_avro *a, struct avro_op *op, cons
     if (UNLIKELY(p == NULL)) {
         return NULL;
     }
-    uint64_t entry = codec_avro_rows_find_key(a, op, &col->children[0], offset, at);
+    uint64_t entry = codec_rows_find_key(&op->keys, a->hash_seed, &col->children[0], offset, at);
     if (UNLIKELY(entry != at)) {
         a->has_duplicate_key = true;
-        codec_avro_rows_abandon(&col->children[1], entry);
+        column_clear_null(&col->children[1], entry);
         return decode_value(a, op->branches[0], p, &col->children[1], entry);
     }
     p = decode_value(a, op->branches[0], p, &col->children[1], at);
@@ -301,7 +301,7 @@ AVRO_HOT const char *decode_entry(struct codec_avro *a, struct avro_op *op, cons
 static const char *decode_list(struct codec_avro *a, struct avro_op *op, const char *p,
                                struct column *col, size_t row)
 {
-    avro_rows_touch(a, op, col);
+    codec_rows_touch(&a->rows, &op->touched, col);
     op->keys.slot_count = 0;
     uint64_t offset = col->child_rows;
     for (;;) {
@@ -479,13 +479,13 @@ static enum codec_row avro_decode(struct codec *codec, struct str value,
     a->has_bad_field = false;
     a->has_duplicate_key = false;
     a->empty_elements = 0;
-    a->mark_count = 0;
-    a->message_number++;
+    a->rows.mark_count = 0;
+    a->rows.message_number++;
     if (a->rescue != NULL) {
         codec_avro_rescue_begin(a->rescue);
     }
     if (UNLIKELY(decode_message(a, value, columns, row) == NULL)) {
-        codec_avro_rows_roll_back(a);
+        codec_rows_roll_back(&a->rows);
         set_all_null(a, columns, row);
         return CODEC_ROW_BAD;
     }

@@ -546,7 +546,7 @@ int codec_avro_plan_init(struct codec_avro *a, const struct type *row_type,
     } else {
         TRY(plan_lone_value(&p, &row, &a->root, err));
     }
-    a->marks = arena_new_array(&a->memory, struct avro_mark, a->list_count);
+    a->rows.marks = arena_new_array(&a->memory, struct codec_rows_mark, a->list_count);
     return 0;
 }
 

@@ -4,6 +4,7 @@
 
 #include "codec/avro_schema.h"
 #include "codec/codec.h"
+#include "codec/rows.h"
 
 /*
  * avro_plan - writer's schema, reader's schema and row type made one program, and the state of
@@ -51,13 +52,6 @@ struct avro_missing {
     bool is_copied; /* columns will point into it: read a copy in the message's arena */
 };
 
-/* Where the keys of the map being decoded are; open addressing, filled from the 17th key on. */
-struct avro_keys {
-    uint32_t *slots;   /* entry + 1; 0 = free */
-    size_t slot_count; /* a power of two; 0 = not filled for this map */
-    size_t slot_cap;
-};
-
 struct avro_op {
     enum avro_code code;
     uint32_t depth; /* of the writer's value in the message; the row is 1 */
@@ -87,13 +81,7 @@ struct avro_op {
 
     /* ARRAY, MAP while decoding: */
     uint64_t touched; /* number of the message that last wrote elements */
-    struct avro_keys keys;
-};
-
-/* A list that the current message has appended to, and how long it was before. */
-struct avro_mark {
-    struct column *col;
-    uint64_t child_rows;
+    struct codec_rows_keys keys;
 };
 
 struct codec_avro_rescue;
@@ -120,10 +108,8 @@ struct codec_avro {
     struct arena *arena;
     bool has_bad_field;
     bool has_duplicate_key;
-    uint64_t message_number;
     uint64_t empty_elements; /* elements without bytes so far */
-    struct avro_mark *marks; /* room for list_count */
-    size_t mark_count;
+    struct codec_rows rows;  /* room for list_count marks */
 };
 
 /* Builds a->root from a->writer, a->reader and the row type.  ERR_CONFIG names the field that

@@ -9,7 +9,7 @@
  * Invariants:
  *  (1) The message's last byte that is not white space is '}' (checked first), so scans
  *      stop by themselves: json_scan.h.  Behind an inner '}' one looks at the end.
- *  (2) A message that turns out bad leaves nothing but a row of NULLs: json_rows.h.
+ *  (2) A message that turns out bad leaves nothing but a row of NULLs: rows.h.
  *  (3) A column's data is looked up anew for each value, since growing a list moves it.
  *  (4) Recursion is as deep as the row type; the depth of the message is counted, and
  *      unknown values are skipped without recursion.
@@ -284,7 +284,7 @@ static const char *decode_struct(struct codec_json *j, struct codec_json_node *n
 static const char *decode_array(struct codec_json *j, struct codec_json_node *node, const char *p,
                                 struct column *col, size_t row)
 {
-    json_rows_touch(j, node, col);
+    codec_rows_touch(&j->rows, &node->touched, col);
     uint64_t offset = col->child_rows;
     p = scan_space(p + 1);
     if (*p != ']') {
@@ -333,20 +333,20 @@ static const char *decode_entry(struct codec_json *j, struct codec_json_node *no
         return codec_json_fault_bad(j, node, p, "syntax", "expected ':'");
     }
     p = scan_space(p + 1);
-    uint64_t entry = codec_json_rows_find_key(j, node, &col->children[0], offset, at);
+    uint64_t entry = codec_rows_find_key(&node->keys, j->hash_seed, &col->children[0], offset, at);
     if (entry == at) {
         p = decode_value(j, &node->children[1], p, &col->children[1], at);
         col->child_rows = at + (p != NULL);
         return p;
     }
-    codec_json_rows_abandon(&col->children[1], entry);
+    column_clear_null(&col->children[1], entry);
     return decode_value(j, &node->children[1], p, &col->children[1], entry);
 }
 
 static const char *decode_map(struct codec_json *j, struct codec_json_node *node, const char *p,
                               struct column *col, size_t row)
 {
-    json_rows_touch(j, node, col);
+    codec_rows_touch(&j->rows, &node->touched, col);
     node->keys.slot_count = 0;
     uint64_t offset = col->child_rows;
     p = scan_space(p + 1);
@@ -475,10 +475,10 @@ static __attribute__((noinline)) enum codec_row json_decode(struct codec *codec,
     j->arena = arena;
     j->depth = 1;
     j->has_bad_field = false;
-    j->mark_count = 0;
-    j->message_number++;
+    j->rows.mark_count = 0;
+    j->rows.message_number++;
     if (UNLIKELY(decode_message(j, value, columns, row) == NULL)) {
-        codec_json_rows_roll_back(j);
+        codec_rows_roll_back(&j->rows);
         set_all_null(j, columns, row);
         return CODEC_ROW_BAD;
     }

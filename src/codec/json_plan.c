@@ -190,7 +190,7 @@ int codec_json_plan_init(struct codec_json *j, const struct type *row_type, stru
         return err_set(err, ERR_CONFIG, "a row type must be a STRUCT");
     }
     TRY(node_init(j, &j->root, row_type, 1, err));
-    j->marks = arena_new_array(&j->memory, struct codec_json_mark, j->list_count);
+    j->rows.marks = arena_new_array(&j->memory, struct codec_rows_mark, j->list_count);
     j->open_objects = arena_new_array(&j->memory, uint64_t, (size_t)j->depth_max / 64 + 1);
     return 0;
 }

@@ -3,6 +3,7 @@
 #define CODEC_JSON_PLAN_H
 
 #include "codec/codec.h"
+#include "codec/rows.h"
 
 /*
  * json_plan - the row type made ready for decoding, and the state of one decoder
@@ -15,13 +16,6 @@ struct codec_json_name {
     uint32_t len;  /* bytes of the name */
     uint32_t mask; /* a bit for each byte of `head` that counts; 0 = never guess this name */
     const char *quoted;
-};
-
-/* Where the keys of the map being decoded are; open addressing, filled from the 17th key on. */
-struct codec_json_keys {
-    uint32_t *slots;   /* entry + 1; 0 = free */
-    size_t slot_count; /* a power of two; 0 = not filled for this map */
-    size_t slot_cap;
 };
 
 /* How to decode a value of one type. */
@@ -41,13 +35,7 @@ struct codec_json_node {
     size_t seen_words;
     /* ARRAY, MAP */
     uint64_t touched; /* number of the message that last wrote elements */
-    struct codec_json_keys keys;
-};
-
-/* A list that the current message has appended to, and how long it was before. */
-struct codec_json_mark {
-    struct column *col;
-    uint64_t child_rows;
+    struct codec_rows_keys keys;
 };
 
 struct codec_json {
@@ -68,10 +56,8 @@ struct codec_json {
     struct arena *arena;
     uint32_t depth;
     bool has_bad_field;
-    bool has_unknown; /* set at the first unknown field, never cleared by the plain decoder */
-    uint64_t message_number;
-    struct codec_json_mark *marks; /* room for list_count */
-    size_t mark_count;
+    bool has_unknown;       /* set at the first unknown field, never cleared by the plain decoder */
+    struct codec_rows rows; /* room for list_count marks */
     /* What is to be told of values that do not fit; last, to leave the rest as close as it is. */
     uint32_t rescued_field; /* of the row; no member of a message; NO_FIELD = none */
     struct codec_json_rescue *rescue;

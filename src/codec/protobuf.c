@@ -15,7 +15,7 @@
  * Invariants:
  *  (1) A node's scratch (seen, oneofs, late pieces, seconds) is of the one message at its place
  *      that is not finished yet; it is reset when a new one begins.
- *  (2) A message that turns out bad leaves nothing but a row of NULLs: protobuf_rows.h.
+ *  (2) A message that turns out bad leaves nothing but a row of NULLs: rows.h.
  *  (3) A column's data is looked up anew for each value, since growing a list moves it.
  *  (4) Recursion is as deep as the row type; the depth of the message is counted.
  *  (5) Bytes before d->end may be read even when they lie behind a submessage.
@@ -200,7 +200,7 @@ PROTOBUF_HOT const char *decode_value(struct codec_protobuf *d, struct codec_pro
     }
     case OP_LIST:
     case OP_MAP:
-        protobuf_rows_touch(d, e->node, col);
+        codec_rows_touch(&d->rows, &e->node->touched, col);
         if (!is_more) {
             ((struct column_list *)col->data)[row] =
                 (struct column_list){.offset = col->child_rows};
@@ -429,8 +429,8 @@ static enum codec_row protobuf_decode(struct codec *codec, struct str value,
     d->arena = arena;
     d->depth = 1;
     d->has_bad_field = false;
-    d->mark_count = 0;
-    d->message_number++;
+    d->rows.mark_count = 0;
+    d->rows.message_number++;
     d->joined_bytes = 0;
     d->pieces.count = 0;
     if (d->notice_unknown) {
@@ -442,7 +442,7 @@ static enum codec_row protobuf_decode(struct codec *codec, struct str value,
         buf_reset(&d->rescue_text);
     }
     if (UNLIKELY(!decode_row(d, value, columns, row))) {
-        codec_protobuf_rows_roll_back(d);
+        codec_rows_roll_back(&d->rows);
         set_all_null(d, columns, row);
         return CODEC_ROW_BAD;
     }

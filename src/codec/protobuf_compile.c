@@ -7,36 +7,38 @@
  *
  * Invariants:
  *  (1) The folder is removed and the process reaped on every path.
- *  (2) It ends: what it says is cut at 64 KiB, and after a minute it is killed.
+ *  (2) It ends: what it says is cut at 64 KiB, and at the deadline it is killed.
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
-#include <spawn.h>
-#include <stdlib.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include "codec/protobuf_compile.h"
 
-#include "base/base.h"
+#include <stdlib.h>
+
 #include "codec/protobuf.h"
 
 #define PROTOC_US_MAX        (INT64_C(60) * 1000000)
 #define SAID_BYTES_MAX       ((size_t)64 << 10)
+#define COMPLAINT_BYTES_MAX  700
 #define DESCRIPTOR_BYTES_MAX ((size_t)256 << 20)
 
-static void remove_tree(char **path)
+int codec_protobuf_compile_folder(char **ret_folder, struct err *err)
 {
-    if (*path != NULL) {
+    const char *parent = getenv("TMPDIR");
+    return fs_make_temp_dir(parent != NULL && parent[0] != '\0' ? parent : "/tmp", "protoc",
+                            ret_folder, err);
+}
+
+void codec_protobuf_compile_folder_done(char **folder)
+{
+    if (*folder != NULL) {
         struct err ignored;
-        fs_remove_tree(*path, &ignored);
-        mem_free(*path);
+        fs_remove_tree(*folder, &ignored);
+        mem_free(*folder);
     }
 }
 
 /* The arguments, in an arena; options first, then files, none of which looks like an option. */
-static char **arguments(struct arena *arena, const char *const *files, const char *const *includes,
-                        const char *out)
+static const char **arguments(struct arena *arena, const char *const *files,
+                              const char *const *includes, const char *out)
 {
     size_t file_count = 0;
     size_t include_count = 0;
@@ -46,10 +48,10 @@ static char **arguments(struct arena *arena, const char *const *files, const cha
     while (includes != NULL && includes[include_count] != NULL) {
         include_count++;
     }
-    char **args = arena_new_array(arena, char *, 2 * file_count + include_count + 4);
+    const char **args = arena_new_array(arena, const char *, 2 * file_count + include_count + 4);
     size_t count = 0;
-    args[count++] = arena_strdup(arena, STR("protoc"));
-    args[count++] = arena_strdup(arena, STR("--include_imports"));
+    args[count++] = "protoc";
+    args[count++] = "--include_imports";
     args[count++] = arena_printf(arena, "--descriptor_set_out=%s", out);
     for (size_t i = 0; i < include_count; i++) {
         args[count++] = arena_printf(arena, "--proto_path=%s", includes[i]);
@@ -69,100 +71,49 @@ static char **arguments(struct arena *arena, const char *const *files, const cha
     return args;
 }
 
-/* Starts it with stderr going to `said`; the pid. */
-static int start(char *const *args, int said, pid_t *ret_pid, struct err *err)
+/* The first lines of what it says, in one. */
+static void join_lines(struct str said, const char *own_name, struct buf *out)
 {
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    sigset_t none;
-    sigset_t usual;
-    sigemptyset(&none);
-    sigemptyset(&usual);
-    sigaddset(&usual, SIGPIPE);
-    sigaddset(&usual, SIGINT);
-    sigaddset(&usual, SIGTERM);
-    posix_spawn_file_actions_init(&actions);
-    posix_spawnattr_init(&attributes);
-    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-    posix_spawn_file_actions_adddup2(&actions, said, STDERR_FILENO);
-    /* Threads of ours block signals; a program of its own should not. */
-    posix_spawnattr_setsigmask(&attributes, &none);
-    posix_spawnattr_setsigdefault(&attributes, &usual);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    int rc = posix_spawnp(ret_pid, "protoc", &actions, &attributes, args, environ);
-    posix_spawnattr_destroy(&attributes);
-    posix_spawn_file_actions_destroy(&actions);
-    if (rc == ENOENT || rc == EACCES) {
+    struct str rest = str_head(str_trim(said), COMPLAINT_BYTES_MAX);
+    rest.len = str_utf8_prefix(rest);
+    struct str own = str_of(own_name == NULL ? "" : own_name);
+    struct str line;
+    bool first = true;
+    while (rest.len > 0 && str_split(&rest, '\n', &line)) {
+        line = str_trim(line);
+        bool is_own =
+            own.len > 0 && str_starts(line, own) && line.len > own.len && line.ptr[own.len] == ':';
+        buf_add_c(out, first ? "" : "; ");
+        buf_add_str(out, is_own ? str_skip(line, own.len + 1) : line);
+        first = false;
+    }
+}
+
+int codec_protobuf_compile_run(const struct codec_protobuf_compile_run *run, struct buf *out,
+                               struct err *err)
+{
+    AUTO_ARENA struct arena arena = {0};
+    AUTO_BUF struct buf said = {0};
+    const char *result = arena_printf(&arena, "%s/descriptors", run->folder);
+    const char **args = arguments(&arena, run->files, run->includes, result);
+    int code = 0;
+    int rc = process_run(args, run->deadline_mono_us, run->stop, SAID_BYTES_MAX, &said, &code, err);
+    if (rc == ERR_CONFIG) {
         return err_set(err, ERR_CONFIG,
                        "protoc, which compiles .proto files, is not installed; install it (Debian: "
-                       "protobuf-compiler) or give a descriptor set made by protoc "
-                       "--include_imports --descriptor_set_out=FILE");
+                       "protobuf-compiler)%s",
+                       run->alternative == NULL ? "" : run->alternative);
     }
-    return rc == 0 ? 0 : err_set_errno(err, rc, "cannot start protoc");
-}
-
-/* What it says until it closes stderr; false when that takes too long. */
-static bool listen(int said, struct buf *out)
-{
-    int64_t deadline = clock_mono_us() + PROTOC_US_MAX;
-    for (;;) {
-        int64_t left = deadline - clock_mono_us();
-        struct pollfd poller = {.fd = said, .events = POLLIN};
-        if (left <= 0 || poll(&poller, 1, (int)(left / 1000) + 1) == 0) {
-            return false;
+    TRY(rc);
+    if (code != 0) {
+        AUTO_BUF struct buf words = {0};
+        join_lines(buf_str(&said), run->own_name, &words);
+        if (words.len == 0) {
+            buf_printf(&words, "failed and did not say why (code %d)", code);
         }
-        char bytes[4096];
-        ssize_t got = read(said, bytes, sizeof(bytes));
-        if (got < 0 && errno == EINTR) {
-            continue;
-        }
-        if (got <= 0) {
-            return true;
-        }
-        if (out->len < SAID_BYTES_MAX) {
-            buf_add(out, bytes, (size_t)got);
-        }
+        return err_set(err, run->refusal, "protoc: %s", words.ptr);
     }
-}
-
-/* Runs protoc; ERR_CONFIG with what it said when it refuses. */
-static int run(char *const *args, struct err *err)
-{
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC) < 0) {
-        return err_set_errno(err, errno, "cannot make a pipe to protoc");
-    }
-    AUTO_FD int said = ends[0];
-    AUTO_FD int other = ends[1];
-    pid_t pid;
-    TRY(start(args, other, &pid, err));
-    fd_close(&other);
-    AUTO_BUF struct buf text = {0};
-    bool is_in_time = listen(said, &text);
-    if (!is_in_time) {
-        kill(pid, SIGKILL);
-    }
-    int status = 0;
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-    }
-    if (!is_in_time) {
-        return err_set(err, ERR_CONFIG, "protoc has not finished within a minute");
-    }
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
-        return 0;
-    }
-    /* One line; the first complaints are what matters. */
-    struct str words = str_head(str_trim(buf_str(&text)), 700);
-    for (size_t i = 0; i < words.len; i++) {
-        if (text.ptr[words.ptr - text.ptr + (ptrdiff_t)i] == '\n') {
-            text.ptr[words.ptr - text.ptr + (ptrdiff_t)i] = ' ';
-        }
-    }
-    if (words.len == 0) {
-        return err_set(err, ERR_CONFIG, "protoc failed and did not say why (status %d)", status);
-    }
-    return err_set(err, ERR_CONFIG, "protoc: %.*s", STR_FMT(words));
+    return fs_read_file(result, out, err);
 }
 
 int codec_protobuf_compile(const char *const *files, const char *const *includes,
@@ -171,15 +122,23 @@ int codec_protobuf_compile(const char *const *files, const char *const *includes
     if (files[0] == NULL) {
         return err_set(err, ERR_CONFIG, "no .proto file is named");
     }
-    const char *parent = getenv("TMPDIR");
-    AUTO(remove_tree) char *folder = NULL;
-    TRY(fs_make_temp_dir(parent != NULL && parent[0] != '\0' ? parent : "/tmp", "protoc", &folder,
-                         err));
-    AUTO_ARENA struct arena arena = {0};
-    const char *out = arena_printf(&arena, "%s/descriptors", folder);
-    TRY(run(arguments(&arena, files, includes, out), err));
+    AUTO_PROTOC_FOLDER char *folder = NULL;
+    TRY(codec_protobuf_compile_folder(&folder, err));
     AUTO_BUF struct buf bytes = {.max = DESCRIPTOR_BYTES_MAX};
-    TRY(fs_read_file(out, &bytes, err));
+    struct codec_protobuf_compile_run run = {
+        .folder = folder,
+        .files = files,
+        .includes = includes,
+        .deadline_mono_us = clock_mono_us() + PROTOC_US_MAX,
+        .refusal = ERR_CONFIG,
+        .alternative = " or give a descriptor set made by protoc --include_imports "
+                       "--descriptor_set_out=FILE",
+    };
+    int rc = codec_protobuf_compile_run(&run, &bytes, err);
+    if (rc == ERR_IO && err->retry) {
+        return err_set(err, ERR_CONFIG, "protoc has not finished within a minute");
+    }
+    TRY(rc);
     buf_add_str(ret_descriptors, buf_str(&bytes));
     return buf_check(ret_descriptors, "the descriptor set", err);
 }

@@ -7,12 +7,14 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/base.h"
 #include "codec/protobuf.h"
+#include "codec/protobuf_compile.h"
 
 static bool has_protoc(void)
 {
@@ -125,6 +127,58 @@ static void a_missing_protoc_says_what_to_install(void **state)
     assert_int_equal(codec_protobuf_compile(none, NULL, &set, &err), ERR_CONFIG);
 }
 
+/* Runs a protoc that is this script, until the deadline. */
+static int run_script(const char *script, int64_t deadline_mono_us, struct err *err)
+{
+    AUTO_PROTOC_FOLDER char *folder = NULL;
+    assert_int_equal(codec_protobuf_compile_folder(&folder, err), 0);
+    AUTO_FREE char *program = mem_printf("%s/protoc", folder);
+    AUTO_FREE char *text = mem_printf("#!/bin/sh\n%s\n", script);
+    assert_int_equal(fs_write_file(program, str_of(text), err), 0);
+    assert_int_equal(chmod(program, 0700), 0);
+    AUTO_FREE char *path = mem_strdup(getenv("PATH"));
+    AUTO_FREE char *paths = mem_printf("%s:%s", folder, path);
+    struct codec_protobuf_compile_run run = {
+        .folder = folder,
+        .files = (const char *const[]){"own.proto", "-b.proto", NULL},
+        .includes = (const char *const[]){"some where", NULL},
+        .deadline_mono_us = deadline_mono_us,
+        .refusal = ERR_DATA,
+        .own_name = "own.proto",
+    };
+    AUTO_BUF struct buf set = {0};
+    setenv("PATH", paths, 1);
+    int rc = codec_protobuf_compile_run(&run, &set, err);
+    setenv("PATH", path, 1);
+    return rc;
+}
+
+static void complaints_become_one_line(void **state)
+{
+    (void)state;
+    int64_t later = clock_mono_us() + INT64_C(60) * 1000000;
+    struct err err = {0};
+    const char *script =
+        "printf 'own.proto:1:2: bad\\nown.prototype: x\\n  b.proto: y\\n\\n' >&2; exit 1";
+    assert_int_equal(run_script(script, later, &err), ERR_DATA);
+    assert_string_equal(err.msg, "protoc: 1:2: bad; own.prototype: x; b.proto: y");
+    assert_int_equal(run_script("exit 9", later, &err), ERR_DATA);
+    assert_string_equal(err.msg, "protoc: failed and did not say why (code 9)");
+    assert_int_equal(run_script("echo \"$1 $3 $4 $5\" >&2; exit 1", later, &err), ERR_DATA);
+    assert_string_equal(err.msg,
+                        "protoc: --include_imports --proto_path=some where own.proto ./-b.proto");
+    assert_int_equal(run_script("exit 0", later, &err), ERR_CONFIG); /* it has written nothing */
+}
+
+static void a_protoc_that_does_not_end_is_killed_at_the_deadline(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    assert_int_equal(run_script("exec sleep 100", clock_mono_us() + 50000, &err), ERR_IO);
+    assert_true(err.retry);
+    assert_string_equal(err.msg, "protoc did not end in time");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -132,6 +186,8 @@ int main(void)
         cmocka_unit_test(the_folder_of_a_file_is_looked_into_when_none_is_named),
         cmocka_unit_test(what_protoc_refuses_is_told_with_file_and_line),
         cmocka_unit_test(a_missing_protoc_says_what_to_install),
+        cmocka_unit_test(complaints_become_one_line),
+        cmocka_unit_test(a_protoc_that_does_not_end_is_killed_at_the_deadline),
     };
     return cmocka_run_group_tests_name("protobuf_compile", tests, NULL, NULL);
 }

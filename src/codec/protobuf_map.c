@@ -12,7 +12,6 @@
 #include "codec/protobuf_check.h"
 #include "codec/protobuf_decode.h"
 #include "codec/protobuf_rescue.h"
-#include "codec/protobuf_rows.h"
 
 /* What a map's entry holds, seen once before anything is written: key and value in any order. */
 struct map_entry {
@@ -178,9 +177,9 @@ static const char *decode_entry(struct codec_protobuf *d, struct codec_protobuf_
     }
     uint64_t at = protobuf_reserve(col, 1);
     codec_protobuf_scalar_put(d, key, entry.key, p, &col->children[0], at);
-    uint64_t row = codec_protobuf_rows_find_key(d, map, &col->children[0], offset, at);
+    uint64_t row = codec_rows_find_key(&map->keys, d->hash_seed, &col->children[0], offset, at);
     if (row != at) {
-        codec_protobuf_rows_abandon(&col->children[1], row);
+        column_clear_null(&col->children[1], row);
     }
     if (!decode_entry_value(d, map, p, end, entry.has_value, &col->children[1], row)) {
         return NULL;

@@ -396,7 +396,7 @@ int codec_protobuf_plan_init(struct codec_protobuf *d, const struct codec_protob
         return err_set(err, ERR_CONFIG, "the column for rescued data, \"%.*s\", is not there",
                        STR_FMT(str_head(rescued_column, 200)));
     }
-    d->marks = arena_new_array(&d->memory, struct codec_protobuf_mark, d->list_count);
+    d->rows.marks = arena_new_array(&d->memory, struct codec_rows_mark, d->list_count);
     d->groups = arena_new_array(&d->memory, uint32_t, d->depth_max);
     return 0;
 }

@@ -4,6 +4,7 @@
 
 #include "codec/codec.h"
 #include "codec/protobuf_schema.h"
+#include "codec/rows.h"
 
 /*
  * protobuf_plan - a row type and a message made ready for decoding, and the state of one decoder
@@ -53,13 +54,6 @@ struct codec_protobuf_entry {
     struct codec_protobuf_late *late; /* TEXT, and messages nobody wants that may lack a field */
 };
 
-/* Where the keys of the map being decoded are; open addressing, filled from the 17th key on. */
-struct codec_protobuf_keys {
-    uint32_t *slots;   /* entry + 1; 0 = free */
-    size_t slot_count; /* a power of two; 0 = not filled for this map */
-    size_t slot_cap;
-};
-
 /* How to decode a value of one column type. */
 struct codec_protobuf_node {
     uint8_t op;
@@ -85,13 +79,7 @@ struct codec_protobuf_node {
     int32_t nanos;
     /* LIST, MAP */
     uint64_t touched; /* number of the message that last wrote elements */
-    struct codec_protobuf_keys keys;
-};
-
-/* A list that the current message has appended to, and how long it was before. */
-struct codec_protobuf_mark {
-    struct column *col;
-    uint64_t child_rows;
+    struct codec_rows_keys keys;
 };
 
 /* A value that had no place in its column. */
@@ -133,11 +121,9 @@ struct codec_protobuf {
     struct arena *arena;
     uint32_t depth;
     bool has_bad_field;
-    bool is_quiet; /* faults are not written: a look at bytes that need not be good */
-    uint64_t message_number;
-    struct codec_protobuf_mark *marks; /* room for list_count */
-    size_t mark_count;
-    bool rescues; /* this message's rescued data is wanted */
+    bool is_quiet;          /* faults are not written: a look at bytes that need not be good */
+    struct codec_rows rows; /* room for list_count marks */
+    bool rescues;           /* this message's rescued data is wanted */
     struct buf rescue_text;
     VEC(struct codec_protobuf_rescued) rescued;
     struct buf text;

@@ -12,34 +12,11 @@
  */
 #include "codec/registry_proto.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <spawn.h>
-#include <stdlib.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include "codec/protobuf_compile.h"
 
 #define MAIN_NAME             "sluice.registry.proto"
 #define DESCRIPTORS_BYTES_MAX ((size_t)64 << 20)
-#define COMPLAINT_BYTES_MAX   700
 #define NAME_BYTES_MAX        512
-#define LOOK_US               2000
-
-struct folder {
-    char *path;
-};
-
-static void folder_done(struct folder *f)
-{
-    struct err ignored;
-    if (f->path != NULL) {
-        (void)fs_remove_tree(f->path, &ignored);
-        mem_free(f->path);
-    }
-}
-
-#define AUTO_FOLDER AUTO(folder_done)
 
 /* ---- the folder ---- */
 
@@ -89,112 +66,27 @@ static int write_sources(const char *dir, struct str text,
     return write_source(dir, STR(MAIN_NAME), text, err);
 }
 
-/* ---- the process ---- */
-
-static int spawn(char *const argv[], const char *stderr_path, pid_t *ret_pid, struct err *err)
-{
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    sigset_t none;
-    sigset_t all;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawnattr_init(&attributes);
-    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-    posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, stderr_path,
-                                     O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    sigemptyset(&none);
-    sigfillset(&all);
-    posix_spawnattr_setsigmask(&attributes, &none);
-    posix_spawnattr_setsigdefault(&attributes, &all);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    int rc = posix_spawnp(ret_pid, argv[0], &actions, &attributes, argv, environ);
-    posix_spawnattr_destroy(&attributes);
-    posix_spawn_file_actions_destroy(&actions);
-    if (rc == ENOENT) {
-        return err_set(err, ERR_CONFIG,
-                       "the program \"protoc\" is needed for Protobuf schemas and is not there; "
-                       "Debian has it in the package protobuf-compiler");
-    }
-    return rc == 0 ? 0 : err_set_errno(err, rc, "cannot start protoc");
-}
-
-/* Rule (2). Gives the exit code, -1 for a signal. */
-static int wait_for(pid_t pid, int64_t deadline_mono_us, struct stop *stop, int *ret_code,
-                    struct err *err)
-{
-    int status = 0;
-    for (;;) {
-        pid_t got = waitpid(pid, &status, WNOHANG);
-        if (got < 0 && errno != EINTR) {
-            return err_set_errno(err, errno, "cannot wait for protoc");
-        }
-        if (got == pid) {
-            *ret_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-            return 0;
-        }
-        bool stopped = stop != NULL && stop_is_set(stop);
-        if (stopped || clock_mono_us() >= deadline_mono_us) {
-            (void)kill(pid, SIGKILL);
-            (void)waitpid(pid, &status, 0);
-            return stopped ? err_set(err, ERR_CANCELED, "protoc: canceled")
-                           : err_set_retry(err, "protoc did not end in time");
-        }
-        clock_sleep_us(LOOK_US);
-    }
-}
-
-/* Its first lines, in one; paths of ours are taken out. */
-static void add_complaint(const char *path, struct buf *out)
-{
-    AUTO_BUF struct buf text = {0};
-    struct err ignored;
-    buf_init(&text, (size_t)1 << 20);
-    (void)fs_read_file(path, &text, &ignored);
-    struct str rest = str_head(str_trim(buf_str(&text)), COMPLAINT_BYTES_MAX);
-    rest.len = str_utf8_prefix(rest);
-    struct str line;
-    bool first = true;
-    while (rest.len > 0 && str_split(&rest, '\n', &line)) {
-        struct str own = STR(MAIN_NAME ":");
-        line = str_trim(line);
-        buf_add_c(out, first ? "" : "; ");
-        buf_add_str(out, str_starts(line, own) ? str_skip(line, own.len) : line);
-        first = false;
-    }
-}
-
 int codec_registry_proto_compile(struct str text, const struct codec_schema_file *references,
                                  size_t reference_count, int64_t deadline_mono_us,
                                  struct stop *stop, struct arena *arena,
                                  struct str *ret_descriptors, struct err *err)
 {
-    const char *temp = getenv("TMPDIR");
-    AUTO_FOLDER struct folder folder = {0};
-    TRY(fs_make_temp_dir(temp != NULL && temp[0] != '\0' ? temp : "/tmp", "sluice-proto",
-                         &folder.path, err));
-    AUTO_FREE char *sources = mem_printf("%s/in", folder.path);
+    AUTO_PROTOC_FOLDER char *folder = NULL;
+    TRY(codec_protobuf_compile_folder(&folder, err));
+    AUTO_FREE char *sources = mem_printf("%s/in", folder);
     TRY(write_sources(sources, text, references, reference_count, err));
-    AUTO_FREE char *complaint = mem_printf("%s/stderr", folder.path);
-    AUTO_FREE char *result = mem_printf("%s/out", folder.path);
-    AUTO_FREE char *source_arg = mem_printf("--proto_path=%s", sources);
-    AUTO_FREE char *out_arg = mem_printf("--descriptor_set_out=%s", result);
-    char program[] = "protoc";
-    char imports[] = "--include_imports";
-    char main_name[] = MAIN_NAME;
-    char *const argv[] = {program, source_arg, out_arg, imports, main_name, NULL};
-    pid_t pid;
-    int code = 0;
-    TRY(spawn(argv, complaint, &pid, err));
-    TRY(wait_for(pid, deadline_mono_us, stop, &code, err));
-    if (code != 0) {
-        AUTO_BUF struct buf why = {0};
-        add_complaint(complaint, &why);
-        return err_set(err, ERR_DATA, "protoc: %s", why.len == 0 ? "no reason given" : why.ptr);
-    }
     AUTO_BUF struct buf descriptors = {0};
     buf_init(&descriptors, DESCRIPTORS_BYTES_MAX);
-    TRY(fs_read_file(result, &descriptors, err));
+    struct codec_protobuf_compile_run run = {
+        .folder = folder,
+        .files = (const char *const[]){MAIN_NAME, NULL},
+        .includes = (const char *const[]){sources, NULL},
+        .deadline_mono_us = deadline_mono_us,
+        .stop = stop,
+        .refusal = ERR_DATA,
+        .own_name = MAIN_NAME,
+    };
+    TRY(codec_protobuf_compile_run(&run, &descriptors, err));
     *ret_descriptors = arena_str(arena, buf_str(&descriptors));
     return 0;
 }

@@ -2,38 +2,27 @@
 /*
  * http_fake - an HTTP server in the test's own process that answers by rules
  *
- * One thread a connection; rules and the record are under one lock.  HTTP itself
- * is s3_fake_http.c.
+ * Rules and the record are under one lock.  Sockets and threads are http_fake_server.c, HTTP
+ * itself is s3_fake_http.c.
  */
 #include "store/http_fake.h"
 
-#include "store/s3_fake_http.h"
+#include "store/http_fake_server.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <openssl/pem.h>
-#include <poll.h>
 #include <stdio.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
+/* A connection that is served. */
 struct session {
     struct http_fake *fake;
-    struct thread thread;
-    struct s3_fake_conn conn;
+    struct s3_fake_conn *conn;
 };
 
 struct http_fake {
     struct http_fake_options options;
-    SSL_CTX *tls;
-    int fd;
-    int port;
-    char url[64];
-    struct thread acceptor;
-    struct stop stop;
+    struct http_fake_server server;
     struct mutex lock;
     /* guarded by .lock */
-    VEC(struct session *) sessions;
     VEC(struct http_fake_rule) rules;
     VEC(char *) targets;
     struct buf heads;
@@ -116,10 +105,10 @@ static bool answer(struct session *s, const struct http_fake_rule *rule)
     size_t len = strlen(body);
     switch (rule->kind) {
     case HTTP_FAKE_DROP:
-        s3_fake_conn_reset(&s->conn);
+        s3_fake_conn_reset(s->conn);
         return false;
     case HTTP_FAKE_STALL:
-        while (!stop_wait_us(&s->fake->stop, 10000000)) {
+        while (!stop_wait_us(&s->fake->server.stop, 10000000)) {
         }
         return false;
     default:
@@ -131,21 +120,23 @@ static bool answer(struct session *s, const struct http_fake_rule *rule)
     buf_add(&out, body, rule->kind == HTTP_FAKE_TRUNCATE ? len / 2 : len);
     if (rule->kind == HTTP_FAKE_TRICKLE) {
         for (size_t i = 0; i < out.len; i++) {
-            if (stop_wait_us(&s->fake->stop, 20000) ||
-                !s3_fake_conn_write(&s->conn, str_n(out.ptr + i, 1))) {
+            if (stop_wait_us(&s->fake->server.stop, 20000) ||
+                !s3_fake_conn_write(s->conn, str_n(out.ptr + i, 1))) {
                 return false;
             }
         }
         return true;
     }
-    return s3_fake_conn_write(&s->conn, buf_str(&out)) && rule->kind != HTTP_FAKE_TRUNCATE;
+    return s3_fake_conn_write(s->conn, buf_str(&out)) && rule->kind != HTTP_FAKE_TRUNCATE;
 }
 
-static bool serve_request(struct session *s)
+static bool serve_request(void *user, struct s3_fake_conn *conn)
 {
+    struct session session = {user, conn};
+    struct session *s = &session;
     struct s3_fake_request r = {0};
     bool go_on = false;
-    if (s3_fake_request_read(&s->conn, &r) > 0) {
+    if (s3_fake_request_read(s->conn, &r) > 0) {
         struct http_fake_rule rule = take_rule(s->fake, &r);
         go_on = answer(s, &rule);
         rule_done(&rule);
@@ -154,115 +145,49 @@ static bool serve_request(struct session *s)
     return go_on;
 }
 
-static void serve(void *user)
-{
-    struct session *s = user;
-    bool ok = true;
-    if (s->fake->tls != NULL) {
-        s->conn.ssl = SSL_new(s->fake->tls);
-        SSL_set_fd(s->conn.ssl, s->conn.fd);
-        ok = SSL_accept(s->conn.ssl) == 1;
-    }
-    while (ok && !stop_is_set(&s->fake->stop)) {
-        ok = serve_request(s);
-    }
-    MUTEX_GUARD(&s->fake->lock);
-    s3_fake_conn_done(&s->conn);
-}
-
-static void accept_all(void *user)
-{
-    struct http_fake *f = user;
-    while (!stop_is_set(&f->stop)) {
-        struct pollfd p = {.fd = f->fd, .events = POLLIN};
-        if (poll(&p, 1, 20) <= 0) {
-            continue;
-        }
-        int fd = accept4(f->fd, NULL, NULL, SOCK_CLOEXEC);
-        if (fd < 0) {
-            continue;
-        }
-        MUTEX_GUARD(&f->lock);
-        struct session *s = mem_new(struct session);
-        s->fake = f;
-        s->conn.fd = fd;
-        *vec_push(&f->sessions) = s;
-        thread_start(&s->thread, "fake-http", serve, s);
-    }
-}
-
 struct http_fake *http_fake_open(const struct http_fake_options *options)
 {
     struct http_fake *f = mem_new(struct http_fake);
     if (options != NULL) {
         f->options = *options;
     }
-    stop_init(&f->stop);
     mutex_init(&f->lock);
+    SSL_CTX *tls = NULL;
     if (f->options.tls) {
-        f->tls = s3_fake_tls_new(f->options.pem_path, f->options.expired_certificate);
+        tls = s3_fake_tls_new(f->options.pem_path, f->options.expired_certificate);
         if (f->options.client_ca != NULL) {
-            int loaded = SSL_CTX_load_verify_locations(f->tls, f->options.client_ca, NULL);
+            int loaded = SSL_CTX_load_verify_locations(tls, f->options.client_ca, NULL);
             assert(loaded == 1);
-            SSL_CTX_set_verify(f->tls, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+            SSL_CTX_set_verify(tls, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
         }
     }
-    f->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    int one = 1;
-    (void)setsockopt(f->fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-    struct sockaddr_in at = {.sin_family = AF_INET,
-                             .sin_port = htons((uint16_t)f->options.port),
-                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof(at);
-    bool ok = bind(f->fd, (struct sockaddr *)&at, len) == 0 && listen(f->fd, 64) == 0 &&
-              getsockname(f->fd, (struct sockaddr *)&at, &len) == 0;
-    assert(ok);
-    f->port = ntohs(at.sin_port);
-    snprintf(f->url, sizeof(f->url), "%s://127.0.0.1:%d", f->options.tls ? "https" : "http",
-             f->port);
-    thread_start(&f->acceptor, "fake-http", accept_all, f);
+    http_fake_server_open(&f->server, f->options.port, tls, serve_request, f);
     return f;
 }
 
 void http_fake_close(struct http_fake *f)
 {
-    stop_set(&f->stop);
-    thread_join(&f->acceptor);
-    mutex_lock(&f->lock);
-    for (size_t i = 0; i < f->sessions.count; i++) {
-        if (f->sessions.items[i]->conn.fd >= 0) {
-            (void)shutdown(f->sessions.items[i]->conn.fd, SHUT_RDWR);
-        }
-    }
-    mutex_unlock(&f->lock);
-    for (size_t i = 0; i < f->sessions.count; i++) {
-        thread_join(&f->sessions.items[i]->thread);
-        mem_free(f->sessions.items[i]);
-    }
+    http_fake_server_close(&f->server);
     http_fake_clear(f);
     for (size_t i = 0; i < f->targets.count; i++) {
         mem_free(f->targets.items[i]);
     }
-    vec_done(&f->sessions);
     vec_done(&f->rules);
     vec_done(&f->targets);
     buf_done(&f->heads);
     buf_done(&f->last_body);
-    fd_close(&f->fd);
-    SSL_CTX_free(f->tls);
     mutex_done(&f->lock);
-    stop_done(&f->stop);
     mem_free(f);
 }
 
 const char *http_fake_url(const struct http_fake *f)
 {
-    return f->url;
+    return f->server.url;
 }
 
 int http_fake_port(const struct http_fake *f)
 {
-    return f->port;
+    return f->server.port;
 }
 
 void http_fake_add(struct http_fake *f, struct http_fake_rule rule)

@@ -7,39 +7,25 @@
  *  (2) A rule is looked for before anything else, so that a fault can be of any
  *      request; then comes s3_fake_auth.c, then s3_fake_bucket.c.
  *
- * HTTP itself is s3_fake_http.c.
+ * Sockets and threads are http_fake_server.c, HTTP itself is s3_fake_http.c.
  */
 #include "store/s3_fake.h"
 
+#include "store/http_fake_server.h"
 #include "store/s3_fake_auth.h"
 #include "store/s3_fake_bucket.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <openssl/evp.h>
-#include <poll.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
+/* A connection that is served. */
 struct session {
     struct s3_fake *fake;
-    struct thread thread;
-    struct s3_fake_conn conn;
+    struct s3_fake_conn *conn;
 };
 
 struct s3_fake {
     struct s3_fake_options options;
-    SSL_CTX *tls;
-    int fd;
-    int port;
-    char endpoint[64];
-    struct thread acceptor;
-    struct stop stop;
+    struct http_fake_server server;
     struct mutex lock;
     /* guarded by .lock */
-    VEC(struct session *) sessions;
     struct s3_fake_bucket bucket;
     VEC(struct s3_fake_rule) rules;
     VEC(char *) targets;
@@ -114,8 +100,8 @@ static bool take_rule(struct s3_fake *f, const struct s3_fake_request *r,
 
 static void trickle(struct session *s, struct str bytes)
 {
-    for (size_t i = 0; i < bytes.len && !stop_wait_us(&s->fake->stop, 20000); i++) {
-        if (!s3_fake_conn_write(&s->conn, str_n(bytes.ptr + i, 1))) {
+    for (size_t i = 0; i < bytes.len && !stop_wait_us(&s->fake->server.stop, 20000); i++) {
+        if (!s3_fake_conn_write(s->conn, str_n(bytes.ptr + i, 1))) {
             return;
         }
     }
@@ -143,7 +129,7 @@ static bool respond(struct session *s, const struct s3_fake_request *r, struct s
         trickle(s, buf_str(&out));
         return true;
     }
-    return s3_fake_conn_write(&s->conn, buf_str(&out)) && kind != S3_FAKE_TRUNCATE;
+    return s3_fake_conn_write(s->conn, buf_str(&out)) && kind != S3_FAKE_TRUNCATE;
 }
 
 static bool serve_fault(struct session *s, const struct s3_fake_request *r,
@@ -166,10 +152,10 @@ static bool serve_fault(struct session *s, const struct s3_fake_request *r,
         break;
     case S3_FAKE_DROP:
     case S3_FAKE_APPLY_DROP:
-        s3_fake_conn_reset(&s->conn);
+        s3_fake_conn_reset(s->conn);
         return false;
     case S3_FAKE_STALL:
-        while (!stop_wait_us(&s->fake->stop, 10000000)) {
+        while (!stop_wait_us(&s->fake->server.stop, 10000000)) {
         }
         return false;
     case S3_FAKE_REDIRECT:
@@ -189,12 +175,14 @@ static bool serve_fault(struct session *s, const struct s3_fake_request *r,
     return respond(s, r, &a, rule->kind);
 }
 
-static bool serve_request(struct session *s)
+static bool serve_request(void *user, struct s3_fake_conn *conn)
 {
+    struct session session = {user, conn};
+    struct session *s = &session;
     struct s3_fake_request r = {0};
     struct s3_fake_rule rule;
     bool go_on = false;
-    if (s3_fake_request_read(&s->conn, &r) > 0) {
+    if (s3_fake_request_read(s->conn, &r) > 0) {
         if (take_rule(s->fake, &r, &rule)) {
             go_on = serve_fault(s, &r, &rule);
         } else {
@@ -207,43 +195,6 @@ static bool serve_request(struct session *s)
     return go_on;
 }
 
-static void serve(void *user)
-{
-    struct session *s = user;
-    bool ok = true;
-    if (s->fake->tls != NULL) {
-        s->conn.ssl = SSL_new(s->fake->tls);
-        SSL_set_fd(s->conn.ssl, s->conn.fd);
-        ok = SSL_accept(s->conn.ssl) == 1;
-    }
-    while (ok && !stop_is_set(&s->fake->stop)) {
-        ok = serve_request(s);
-    }
-    MUTEX_GUARD(&s->fake->lock);
-    s3_fake_conn_done(&s->conn);
-}
-
-static void accept_all(void *user)
-{
-    struct s3_fake *f = user;
-    while (!stop_is_set(&f->stop)) {
-        struct pollfd p = {.fd = f->fd, .events = POLLIN};
-        if (poll(&p, 1, 20) <= 0) {
-            continue;
-        }
-        int fd = accept4(f->fd, NULL, NULL, SOCK_CLOEXEC);
-        if (fd < 0) {
-            continue;
-        }
-        MUTEX_GUARD(&f->lock);
-        struct session *s = mem_new(struct session);
-        s->fake = f;
-        s->conn.fd = fd;
-        *vec_push(&f->sessions) = s;
-        thread_start(&s->thread, "fake-s3", serve, s);
-    }
-}
-
 /* ---- for the tests ---- */
 
 struct s3_fake *s3_fake_open(const struct s3_fake_options *options)
@@ -252,43 +203,20 @@ struct s3_fake *s3_fake_open(const struct s3_fake_options *options)
     if (options != NULL) {
         f->options = *options;
     }
-    stop_init(&f->stop);
     mutex_init(&f->lock);
     f->bucket.options = &f->options;
     f->bucket.lock = &f->lock;
+    SSL_CTX *tls = NULL;
     if (f->options.tls) {
-        f->tls = s3_fake_tls_new(f->options.pem_path, f->options.expired_certificate);
+        tls = s3_fake_tls_new(f->options.pem_path, f->options.expired_certificate);
     }
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
-    socklen_t len = sizeof(at);
-    f->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert(f->fd >= 0);
-    bool ok = bind(f->fd, (struct sockaddr *)&at, len) == 0 && listen(f->fd, 64) == 0 &&
-              getsockname(f->fd, (struct sockaddr *)&at, &len) == 0;
-    assert(ok);
-    f->port = ntohs(at.sin_port);
-    snprintf(f->endpoint, sizeof(f->endpoint), "%s://127.0.0.1:%d",
-             f->options.tls ? "https" : "http", f->port);
-    thread_start(&f->acceptor, "fake-s3", accept_all, f);
+    http_fake_server_open(&f->server, 0, tls, serve_request, f);
     return f;
 }
 
 void s3_fake_close(struct s3_fake *f)
 {
-    stop_set(&f->stop);
-    thread_join(&f->acceptor);
-    mutex_lock(&f->lock);
-    for (size_t i = 0; i < f->sessions.count; i++) {
-        if (f->sessions.items[i]->conn.fd >= 0) {
-            (void)shutdown(f->sessions.items[i]->conn.fd, SHUT_RDWR);
-        }
-    }
-    mutex_unlock(&f->lock);
-    for (size_t i = 0; i < f->sessions.count; i++) {
-        thread_join(&f->sessions.items[i]->thread);
-        mem_free(f->sessions.items[i]);
-    }
-    vec_done(&f->sessions);
+    http_fake_server_close(&f->server);
     s3_fake_bucket_done(&f->bucket);
     vec_done(&f->rules);
     for (size_t i = 0; i < f->targets.count; i++) {
@@ -296,21 +224,18 @@ void s3_fake_close(struct s3_fake *f)
     }
     vec_done(&f->targets);
     buf_done(&f->heads);
-    SSL_CTX_free(f->tls);
-    fd_close(&f->fd);
     mutex_done(&f->lock);
-    stop_done(&f->stop);
     mem_free(f);
 }
 
 const char *s3_fake_endpoint(const struct s3_fake *f)
 {
-    return f->endpoint;
+    return f->server.url;
 }
 
 int s3_fake_port(const struct s3_fake *f)
 {
-    return f->port;
+    return f->server.port;
 }
 
 void s3_fake_rule(struct s3_fake *f, struct s3_fake_rule rule)
@@ -343,8 +268,7 @@ bool s3_fake_saw_header(struct s3_fake *f, const char *match)
 
 unsigned s3_fake_connections(struct s3_fake *f)
 {
-    MUTEX_GUARD(&f->lock);
-    return (unsigned)f->sessions.count;
+    return (unsigned)http_fake_server_connections(&f->server);
 }
 
 bool s3_fake_object(struct s3_fake *f, const char *key, struct buf *out)
