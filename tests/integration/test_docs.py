@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every pipeline in README.md, docs/*.md and examples/ parses and binds: `sluice check`.
+"""Every pipeline in README.md, docs/*.md and examples/ is checked and run: `sluice check`, and `sluice
+run --available-now` over topics of its own.
 
 A fenced block says by the words behind its language what it is for:
 
@@ -86,10 +87,40 @@ def test_blocks_say_what_they_are():
     assert no_pipelines == [], "a sketch is a ```text block"
 
 
+def with_topics(block: Block, kafka, unique: str, env: dict) -> str:
+    """The pipeline over topics that are there, with the page's messages in them, and into ./lake."""
+    text = block.text.replace("'localhost:9092'", f"'{kafka.bootstrap}'")
+    text = text.replace("'kafka:9092'", f"'{kafka.bootstrap}'")
+    text = re.sub(r"'s3a://[^']*'", "'lake/table'", text)
+    # Topics of the same names in other tests are other ones.
+    topics = set(re.findall(r"subscribe\s*=\s*'(\w+)'", text))
+    for name in topics:
+        text = re.sub(rf"(subscribe\s*=\s*)'{name}'", rf"\1'{name}-{unique}'", text)
+    sent = {f"{name}-{unique}": name for name in topics}
+    if "${KAFKA_TOPIC}" in text:
+        sent[env["KAFKA_TOPIC"]] = None
+    for topic, name in sent.items():
+        kafka.create_topic(topic)
+        for b in blocks(block.page):
+            if b.value("topic") and name in (None, b.value("topic")):
+                kafka.produce(topic, b.text.splitlines())
+    return text
+
+
+def run(pipeline: str, folder: pathlib.Path, env: dict) -> None:
+    (folder / "pipeline.sql").write_text(pipeline)
+    done = command("run", "--available-now", "pipeline.sql", folder=folder, env=env)
+    assert done.exit_code == 0, done.stderr
+    for place in re.findall(r"LOCATION '([^'$]+)'", pipeline):
+        assert (folder / place / "_delta_log/00000000000000000000.json").exists(), place
+
+
 @pytest.mark.parametrize("block", [b for b in SQL if "connect" not in b.words], ids=str)
-def test_a_pipeline_of_the_docs_is_fine(block, tmp_path):
+def test_a_pipeline_of_the_docs_is_fine(block, kafka, unique, tmp_path):
     prepare(block.page, tmp_path)
     check(block.text, tmp_path)
+    env = {"KAFKA_BROKER": kafka.bootstrap}
+    run(with_topics(block, kafka, unique, env), tmp_path, env)
 
 
 @pytest.mark.parametrize("block", [b for b in SQL if "connect" in b.words], ids=str)
@@ -98,23 +129,15 @@ def test_a_pipeline_of_the_docs_is_fine_with_servers(block, kafka, registry, uni
     env = {"KAFKA_BROKER": kafka.bootstrap, "SCHEMA_REGISTRY": registry.url,
            "KAFKA_TOPIC": f"topic-{unique}", "DELTA_LAKE_PATH": "lake/table"}
     page = blocks(block.page)
-    text = block.text
-    # Topics of the same names in other tests, and subjects of them, are other ones.
-    for name in set(re.findall(r"subscribe\s*=\s*'(\w+)'", text)):
-        text = re.sub(rf"(subscribe\s*=\s*)'{name}'", rf"\1'{name}-{unique}'", text)
-        kafka.create_topic(f"{name}-{unique}")
+    text = with_topics(block, kafka, unique, env)
     text = re.sub(r"('schema.registry.subject'\s*=\s*)'([\w-]+)'", rf"\1'\2-{unique}'", text)
     for b in page:
         if b.value("subject"):
             kind = "PROTOBUF" if b.language == "proto" else "AVRO"
             name, value, _ = b.value("subject").partition("-value")
             registry.register(f"{name}-{unique}{value}", b.text, kind)
-        if b.value("topic") and f"{b.value('topic')}-{unique}" in text:
-            kafka.produce(f"{b.value('topic')}-{unique}", b.text.splitlines())
-        if b.value("topic") and "${KAFKA_TOPIC}" in text:
-            kafka.create_topic(env["KAFKA_TOPIC"])
-            kafka.produce(env["KAFKA_TOPIC"], b.text.splitlines())
     shown = check(text, tmp_path, "--connect", env=env)
+    run(text, tmp_path, env)
     follows = [b for b in page if b.line > block.line and b.language in ("sql", "text")]
     for printed in follows[:1]:
         if "printed" in printed.words:
@@ -138,10 +161,16 @@ def test_what_is_said_to_be_printed_is_looked_at():
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
-def test_an_example_is_fine(example):
+def test_an_example_is_fine(example, kafka, unique, tmp_path):
     done = command("check", example.relative_to(deps.TREE), folder=deps.TREE,
                    env={"KAFKA_TOPIC": "", "DELTA_LAKE_PATH": ""})
     assert done.exit_code == 0, done.stderr
+    env = {"KAFKA_BROKER": kafka.bootstrap, "KAFKA_TOPIC": kafka.create_topic(f"example-{unique}"),
+           "DELTA_LAKE_PATH": str(tmp_path / "lake"), "EVENTS_PATH": str(tmp_path / "events")}
+    done = command("run", "--available-now", example.relative_to(deps.TREE), folder=deps.TREE,
+                   env=env)
+    assert done.exit_code == 0, done.stderr
+    assert list(tmp_path.glob("*/_delta_log/*.json"))
 
 
 def test_there_is_something_to_check():
