@@ -206,6 +206,11 @@ def test_a_batch_whose_checksum_is_wrong_stops_the_query_at_its_offset(own_kafka
     assert process.wait_exit() == 3, process.stderr
     assert name in process.stderr and "offset 3" in process.stderr
     assert sorted(r["n"] for r in place.rows()) == [0, 1, 2]  # what came before is there
+    skipped = command("offsets", "skip", process.pipeline, "--partition", f"{name}:0", "--yes")
+    assert skipped.exit_code == 0, skipped.stderr
+    again = sluice(text, "--available-now", name="again")
+    assert again.wait_exit() == 0, again.stderr
+    assert sorted(r["n"] for r in place.rows()) == [0, 1, 2, 4]
 
 
 # --- show and replay ------------------------------------------------------------
