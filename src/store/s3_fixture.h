@@ -35,7 +35,7 @@ static inline void open_store(struct fixture *f, struct store_options options)
         options.secret_key = STR(S3_FAKE_SECRET_KEY);
     }
     if (options.deadline_us == 0) {
-        options.deadline_us = 4 * SECOND_US;
+        options.deadline_us = 10 * SECOND_US;
     }
     options.part_bytes = 100000;
     store_close(f->s);
