@@ -71,7 +71,7 @@ static const char *shown(uint32_t point, char space[8])
         break;
     }
     if (point < 0x20 || (point >= 0x7F && point < 0xA0)) {
-        snprintf(space, 8, "\\x%02X", point);
+        snprintf(space, 8, "\\x%02X", point & 0xFF);
         return space;
     }
     return NULL;
