@@ -24,6 +24,7 @@ struct batch_local {
     struct codec *key_codec; /* NULL = the key's bytes as they are, or _key is not read */
     struct packet *packet;   /* the present chunk points into it */
     size_t next;             /* first message of it that is not decoded */
+    bool rescues;            /* the query reads the column of what does not fit */
     bool saw_end;
 };
 
@@ -34,6 +35,9 @@ static int open_codecs(const struct plan_input *input, const bool *wanted,
 {
     const struct plan_stream *stream = input->stream;
     TRY(codec_open(stream->format, stream->row_type, &stream->codec, &local->codec, err));
+    struct str rescued = stream->codec.rescued_column;
+    ptrdiff_t at = rescued.len == 0 ? -1 : type_find_field(stream->row_type, rescued);
+    local->rescues = at >= 0 && wanted[at];
     bool wants_key = false;
     for (size_t i = 0; i < input->meta_count; i++) {
         wants_key =
@@ -190,12 +194,16 @@ static int add_letter(struct batch_input *in, const struct message *m, struct st
 }
 
 /* What to do with a message that did not decode cleanly: 1 = keep the row, 0 = leave it out. */
-static int judge(struct batch_input *in, const struct codec *codec, enum codec_row decoded,
-                 const struct message *m, struct err *err)
+static int judge(struct batch_input *in, const struct batch_local *local, const struct codec *codec,
+                 enum codec_row decoded, const struct message *m, struct err *err)
 {
     note_fault(in, codec, m);
     atomic_fetch_add(decoded == CODEC_ROW_BAD ? &in->counts.bad_records : &in->counts.bad_fields,
                      1);
+    /* A field that was rescued is not lost; a key has no such column. */
+    if (decoded == CODEC_ROW_BAD_FIELD && local->rescues && codec == local->codec) {
+        return 1;
+    }
     switch (in->input->stream->on_bad_record) {
     case PLAN_BAD_NULL:
         return 1;
@@ -203,10 +211,6 @@ static int judge(struct batch_input *in, const struct codec *codec, enum codec_r
         atomic_fetch_add(&in->counts.dropped, 1);
         return 0;
     case PLAN_BAD_DEAD_LETTER:
-        /* A field that was rescued is not lost. */
-        if (decoded == CODEC_ROW_BAD_FIELD && in->input->stream->codec.rescued_column.len > 0) {
-            return 1;
-        }
         return add_letter(in, m, str_of(codec->fault.reason), str_of(codec->fault.message),
                           (int64_t)codec->fault.position, err);
     case PLAN_BAD_FAIL:
@@ -267,7 +271,7 @@ static int decode_key(struct batch_input *in, struct batch_local *local, const s
     if (decoded == CODEC_ROW_BAD) {
         column_set_null(col, row);
     }
-    return judge(in, local->key_codec, decoded, m, err);
+    return judge(in, local, local->key_codec, decoded, m, err);
 }
 
 /* The columns beside the declared ones. 1 = keep the row, 0 = leave it out. */
@@ -320,7 +324,7 @@ static int decode_message(struct batch_input *in, struct batch_local *local,
         evolve_note(in->evolve, m->value);
     }
     if (UNLIKELY(decoded != CODEC_ROW_OK)) {
-        keep = TRY(judge(in, codec, decoded, m, err));
+        keep = TRY(judge(in, local, codec, decoded, m, err));
     }
     if (LIKELY(keep == 1)) {
         keep = TRY(write_metas(in, local, m, columns, row, err));

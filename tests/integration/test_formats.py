@@ -9,6 +9,7 @@ import time
 import fastavro
 import pytest
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from sluicetest.delta import Table
 from sluicetest.process import wait_until
 from sluicetest.registry import frame
 
@@ -162,6 +163,17 @@ def test_keys_have_a_format_of_their_own(kafka, topic, table, drain):
     rows = rows_by(place, "n")
     assert [r["k"] for r in rows] == [{"id": 7, "part": "x"}, None, None]
     assert [r["id"] for r in rows] == [7, None, None]
+
+
+def test_a_bad_field_of_a_key_is_not_rescued_with_the_value(kafka, topic, table, drain):
+    name, place = topic(), table()
+    kafka.produce(name, ['{"n": 1}', '{"n": "x"}'], keys=['{"id": "no"}', '{"id": 2}'], partition=0)
+    drain(pipeline(kafka, place, name, columns="(n INT)", key__format="json",
+                   key__schema="id BIGINT", rescuedDataColumn="rest", onBadRecord="deadletter",
+                   body="SELECT n, rest, _key.id AS id FROM s"))
+    assert [(r["n"], r["id"], '"x"' in r["rest"]) for r in place.rows()] == [(None, 2, True)]
+    letters = Table(f"{place}_deadletters").rows()
+    assert [(r["offset"], r["reason"]) for r in letters] == [(0, "type")]
 
 
 def test_text_keys_and_text_values(kafka, topic, table, drain):
