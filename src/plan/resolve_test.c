@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "plan/plan.h"
+#include "store/http_fake.h"
 
 struct fixture {
     char *dir;
@@ -171,6 +172,35 @@ static void names_that_cannot_be_columns_are_left_out_at_every_depth(void **stat
     assert_string_equal(text.ptr, "STRUCT<c: STRUCT<_key: INT>, e: INT>");
 }
 
+static void the_registry_gives_columns_to_who_has_the_password(void **state)
+{
+    struct fixture *f = *state;
+    /* "user:secret" */
+    struct http_fake_options options = {.authorization = "Basic dXNlcjpzZWNyZXQ="};
+    struct http_fake *fake = http_fake_open(&options);
+    http_fake_add(fake,
+                  (struct http_fake_rule){
+                      .match = "GET /subjects/orders/versions/latest*",
+                      .body = "{\"id\":7,\"version\":1,\"schema\":\"{\\\"type\\\":\\\"record\\\","
+                              "\\\"name\\\":\\\"r\\\",\\\"fields\\\":[{\\\"name\\\":\\\"a\\\","
+                              "\\\"type\\\":\\\"long\\\"}]}\"}"});
+    static const char text[] =
+        FILE_STREAM ", 'value.format' = 'avro', 'schema.registry.url' = '%s', "
+                    "'schema.registry.subject' = 'orders', "
+                    "'schema.registry.basic.auth.user.info' = 'user:%s');" TABLE;
+    AUTO_FREE char *right = mem_printf(text, http_fake_url(fake), "secret");
+    AUTO_FREE char *wrong = mem_printf(text, http_fake_url(fake), "guessed");
+    OK(f, resolve(f, right, true));
+    assert_columns(f, "STRUCT<a: BIGINT>");
+    assert_int_equal(resolve(f, right, false), ERR_CONFIG);
+    assert_non_null(strstr(f->err.msg, "check --connect"));
+    assert_int_equal(resolve(f, wrong, true), ERR_CONFIG);
+    assert_null(strstr(f->err.msg, "guessed"));
+    plan_free(f->plan);
+    f->plan = NULL;
+    http_fake_close(fake);
+}
+
 static void keys_have_types_of_their_own(void **state)
 {
     struct fixture *f = *state;
@@ -209,6 +239,7 @@ int main(void)
         TEST(what_a_query_has_kept_comes_before_a_sample),
         TEST(a_column_list_is_newer_than_what_was_kept),
         TEST(names_that_cannot_be_columns_are_left_out_at_every_depth),
+        TEST(the_registry_gives_columns_to_who_has_the_password),
         TEST(keys_have_types_of_their_own),
         TEST(the_rescued_column_comes_behind_the_others),
     };
