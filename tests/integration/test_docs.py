@@ -19,6 +19,7 @@ A `sql` block that is a query (begins with SELECT) is no pipeline; a page has fe
 import dataclasses
 import pathlib
 import re
+import shlex
 import subprocess
 
 import pytest
@@ -176,3 +177,22 @@ def test_an_example_is_fine(example, kafka, unique, tmp_path):
 def test_there_is_something_to_check():
     assert len(EXAMPLES) >= 3
     assert {b.page.name for b in SQL} >= {"README.md", "formats.md", "schema.md"}
+
+
+def test_the_commands_of_the_dead_letter_page_do_what_they_say(kafka, unique, tmp_path):
+    page = deps.TREE / "docs/dead-letters.md"
+    pipeline = next(b for b in blocks(page) if b.language == "sql")
+    text = with_topics(pipeline, kafka, unique, {})
+    run(text, tmp_path, {})  # the first run settles what "latest" means
+    kafka.produce(f"events-{unique}", ['{"id": 1}', "no JSON"])
+    run(text, tmp_path, {})
+    lines = [line.replace("s3a://lake/copies_deadletters", "lake/table_deadletters")
+             for b in blocks(page) if b.language == "sh" for line in b.text.splitlines()]
+    assert len(lines) >= 4
+    for line in lines:
+        program, *args = shlex.split(line)
+        assert program == "sluice"
+        done = command(*args, *(["--yes"] if "replay" in args else []), folder=tmp_path)
+        assert done.exit_code == 0, f"{line}: {done.stderr}"
+        if "replay" not in args:
+            assert "syntax" in done.stdout, line
