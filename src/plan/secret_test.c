@@ -54,6 +54,9 @@ static void passwords_in_urls_are_masked(void **state)
     assert_masked("rad%40ish rad@ish celery spinach key", "*** *** *** spinach key");
     plan_secret_mask_urls(STR("http://u:chicory@h")); /* at the end of the text */
     assert_masked("chicory", "***");
+    plan_secret_mask(STR("schema.registry.url"), STR("bob:endive@h:1/x")); /* no scheme */
+    plan_secret_mask(STR("subscribe"), STR("bob:shallot@h"));
+    assert_masked("endive shallot", "*** shallot");
     plan_secret_mask_urls(STR("x://"));
     plan_secret_mask_urls(STR(""));
 }
