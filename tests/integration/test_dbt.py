@@ -316,7 +316,9 @@ def test_a_second_build_takes_up_what_came_since(stack):
 
 def test_a_source_is_fresh_and_the_docs_are_made(stack):
     (line,) = page_commands(README, "freshness")
+    rows = stack.table.count()
     stack.kafka.produce(stack.topic, stack.fleet.feeds(3))
+    stack.sluice.wait_rows(stack.table, rows + 24)
     stack.run(line)
     (source,) = stack.result("sources.json")["results"]
     assert source["status"] == "pass"
@@ -333,6 +335,22 @@ def test_a_source_is_fresh_and_the_docs_are_made(stack):
             assert node["description"]
             described = {c for c, about in node["columns"].items() if about["description"]}
             assert described and described == set(node["columns"]) <= columns[node["name"]], name
+
+
+def test_a_catalog_that_was_lost_is_made_again(stack):
+    """Dropping the names leaves the files where they are, as losing the catalog does."""
+    schemas = ("bronze", "silver", "gold")
+    forget = "; ".join(["DROP TABLE vehicle_positions", *(f"DROP SCHEMA {s} CASCADE" for s in schemas)])
+    (register,) = page_commands(README, "register")
+    stack.run(register.replace("-f deploy/spark/register.sql", f'-e "{forget}"'))
+    before = stack.source_version(), stack.made("gold/gold_route_hours").version()
+    stack.run(register)
+    stack.sluice.wait_version(stack.table, before[0] + 1)
+    (line,) = page_commands(README, "build")
+    stack.run(line, "--exclude-resource-type", "test")
+    assert stack.source_version() > before[0]
+    assert stack.made("gold/gold_route_hours").version() == before[1] + 1
+    check_numbers(stack)
 
 
 def test_bad_data_fails_a_test_of_the_source_and_stops_the_build(stack):

@@ -57,6 +57,8 @@ class SparkThriftServer:
             "spark.driver.bindAddress": "127.0.0.1",
             "spark.local.dir": self.folder / "local",
             "spark.ui.enabled": "false",
+            "spark.sql.shuffle.partitions": 2,
+            "spark.databricks.delta.snapshotPartitions": 2,
         }
         argv = [_spark_home() / "bin/spark-submit", "--master", "local[2]",
                 "--driver-memory", self.heap]
