@@ -262,6 +262,28 @@ def check_numbers(stack: Stack) -> int:
     return len(wanted["silver"])
 
 
+# --- without a server -----------------------------------------------------------
+
+
+@pytest.mark.parametrize("env, schemas, root", [
+    ({}, {"bronze", "silver", "gold"}, "s3a://my-bucket/delta-lake_dbt"),
+    ({"DBT_SCHEMA": "alice", "DELTA_LAKE_PATH": "s3a://other/lake/"},
+     {"alice_bronze", "alice_silver", "alice_gold"}, "s3a://other/lake_dbt"),
+    ({"DBT_LOCATION_ROOT": "s3a://other/results"}, {"bronze", "silver", "gold"},
+     "s3a://other/results"),
+])
+def test_schemas_and_places_are_those_of_the_environment(env, schemas, root, tmp_path):
+    done = subprocess.run(
+        [deps.need("readers/bin/dbt"), "--quiet", "ls", "--project-dir", "deploy/dbt",
+         "--profiles-dir", "deploy/dbt", "--resource-type", "model", "--output", "json",
+         "--output-keys", "schema", "config"], capture_output=True, text=True, cwd=deps.TREE,
+        env={**os.environ, "DBT_TARGET_PATH": str(tmp_path), "DBT_LOG_PATH": str(tmp_path), **env})
+    assert done.returncode == 0, done.stdout
+    models = [json.loads(line) for line in done.stdout.splitlines()]
+    assert {m["schema"] for m in models} == schemas
+    assert {m["config"]["location_root"] for m in models} == {root}
+
+
 # --- the tests, in order --------------------------------------------------------
 
 
