@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "job/announce.h"
 #include "job/monitor_query.h"
 #include "job/status.h"
 
@@ -54,9 +55,7 @@ static int attempt_running(struct query *q, struct err *err)
     thread_start(&q->encoder, "encoder", query_encode, q);
     thread_start(&q->committer, "committer", query_commit, q);
     query_set_state(q, JOB_RUNNING, NULL);
-    log_line(LOG_INFO, "running", LOG_STR("table", q->table->location),
-             LOG_I("version", delta_sink_snapshot(q->parts.sink)->version),
-             LOG_S("run_id", q->run_id), LOG_END);
+    announce_running(q);
     int rc = query_read(q, err);
     if (rc < 0) {
         query_cancel(q);
@@ -115,6 +114,7 @@ static bool judge(const struct err *err)
 
 static void end_query(struct query *q, int rc, const struct err *err)
 {
+    announce_end(q, clock_mono_us() - q->begun_us, rc < 0 ? err : NULL);
     query_set_state(q, rc < 0 ? JOB_FAILED : JOB_ENDED, rc < 0 ? err->msg : NULL);
     MUTEX_GUARD(&q->lock);
     q->ended = true;
@@ -142,6 +142,7 @@ static void supervise(void *user)
     rng_init(&rng, (uint64_t)clock_mono_us());
     int64_t backoff_us = BACKOFF_FIRST_US;
     struct err err;
+    q->begun_us = clock_mono_us();
     for (;;) {
         int64_t started = clock_mono_us();
         int rc = attempt(q, &err);
@@ -151,7 +152,6 @@ static void supervise(void *user)
         }
         if (!judge(&err)) {
             monitor_keep_error(q, "attempt", err_code_name(err.code), err.msg, false);
-            log_err(LOG_ERROR, "failed", &err);
             end_query(q, rc, &err);
             break;
         }
@@ -160,7 +160,7 @@ static void supervise(void *user)
         }
         int64_t wait_us = backoff_us / 2 + (int64_t)rng_below(&rng, (uint64_t)backoff_us / 2);
         monitor_keep_error(q, "attempt", err_code_name(err.code), err.msg, true);
-        log_err(LOG_WARN, "trying again", &err);
+        announce_retry(&err, wait_us);
         query_set_state(q, JOB_WAITING, err.msg);
         if (stop_wait_us(q->stop, wait_us)) {
             end_query(q, 0, NULL);
@@ -249,6 +249,7 @@ static void watch(struct query *queries, size_t count, const struct job_options 
                   struct stop *stop, struct stop *now)
 {
     int64_t grace_us = options->grace_us > 0 ? options->grace_us : GRACE_US_PRESET;
+    bool told = false;
     struct status status;
     status_begin(&status, options->live);
     while (!all_ended(queries, count)) {
@@ -261,6 +262,10 @@ static void watch(struct query *queries, size_t count, const struct job_options 
             status_show(&status, queries[i].table->query_name, i, &figures);
         }
         bool stopping = stop_is_set(stop);
+        if (stopping && !told) {
+            log_line(LOG_INFO, "stopping", LOG_D("grace_s", (double)grace_us / 1e6), LOG_END);
+        }
+        told = stopping;
         for (size_t i = 0; i < count; i++) {
             watch_stop(&queries[i], stopping, stop_is_set(now), grace_us);
         }
@@ -282,6 +287,7 @@ int job_run_plan(const struct plan *plan, const struct job_options *options, str
                        "%.*s has no CREATE STREAMING TABLE: there is nothing to run",
                        STR_FMT(plan->file));
     }
+    announce_plan(plan);
     struct query *queries = mem_new_array(struct query, count);
     for (size_t i = 0; i < count; i++) {
         query_init(&queries[i], plan, &plan->tables.items[i], options);
@@ -309,5 +315,6 @@ int job_run_plan(const struct plan *plan, const struct job_options *options, str
         query_done(&queries[i]);
     }
     mem_free(queries);
+    log_flush();
     return rc;
 }
