@@ -217,6 +217,15 @@ static void print_budget(struct metrics_writer *w, const struct monitor_view *v)
     whole(w, v, (int64_t)sum);
 }
 
+static void print_log_lines(struct metrics_writer *w, const struct monitor_view *v)
+{
+    uint64_t counts[LOG_LEVEL_COUNT];
+    log_counts(counts);
+    for (int i = 0; i < LOG_LEVEL_COUNT; i++) {
+        labeled(w, v, "level", log_level_name((enum log_level)i), counts[i]);
+    }
+}
+
 static void print_http(struct metrics_writer *w, const struct monitor_view *v)
 {
     for (int status = 0; status < MONITOR_STATUS_END; status++) {
@@ -481,6 +490,8 @@ const struct metrics_entry metrics_table[] = {
     PROCESS("sluice_memory_budget_bytes", METRICS_GAUGE, "bytes", "", print_budget,
             "Limits of the databases and message queues of all queries together; the program "
             "itself and Kafka's client come on top"),
+    PROCESS("sluice_log_lines", METRICS_COUNTER, "", "level", print_log_lines,
+            "Lines that were written to the log"),
     PROCESS("sluice_http_requests", METRICS_COUNTER, "", "code", print_http,
             "Answers of the HTTP server by status"),
 

@@ -299,6 +299,12 @@ static void figures_come_out_as_they_went_in(void **state)
     atomic_store(&f.query.shown->store.requests[STORE_OPERATION_GET][STORE_OUTCOME_ABSENT], 6);
     histogram_add(&f.query.shown->store.seconds[STORE_OPERATION_LIST], 1500000, 1);
     job_monitor_count_request(f.monitor, 404);
+    log_open(LOG_ERROR, LOG_LOGFMT);
+    uint64_t lines_before[LOG_LEVEL_COUNT];
+    log_counts(lines_before);
+    log_line(LOG_ERROR, "a line of a test", LOG_END);
+    AUTO_FREE char *log_lines =
+        mem_printf("sluice_log_lines_total{level=\"error\"} %" PRIu64, lines_before[LOG_ERROR] + 1);
     job_monitor_count_request(f.monitor, 12345);
     print(&f, &text);
     static const char *const lines[] = {
@@ -330,6 +336,7 @@ static void figures_come_out_as_they_went_in(void **state)
             fail_msg("not there: %s", lines[i]);
         }
     }
+    assert_true(has(&text, log_lines));
     assert_true(str_find_str(buf_str(&text), STR("12345")) < 0);
     monitor_fixture_end(&f);
     monitor_fixture_close(&f);
