@@ -69,16 +69,21 @@ function lag(query, add) {
 
 function faults(query, nowS, add) {
     const totals = query.totals ?? {};
-    const reasons = (map) => Object.entries(map ?? {}).filter(([, n]) => n > 0)
+    const reasons = (entries) => entries.filter(([, n]) => n > 0)
         .sort((a, b) => b[1] - a[1]).map(([name, n]) => `${name} ${count(n)}`).join(", ");
     if (totals.deadLetters > 0) {
         add("warning", plural(totals.deadLetters, "dead letter"),
-            reasons(query.deadLetterReasons), "faults");
+            reasons(Object.entries(query.deadLetterReasons ?? {})), "faults");
     }
+    // Dead letters are bad records too; what is said of them is not said twice.
     const rest = (totals.badRecords ?? 0) - (totals.deadLetters ?? 0);
     if (rest > 0) {
+        const others = Object.entries(query.badReasons ?? {}).map(([name, n]) =>
+            [name, n - (Object.hasOwn(query.deadLetterReasons ?? {}, name)
+                ? query.deadLetterReasons[name] : 0)]);
         const dropped = totals.dropped > 0 ? `${count(totals.dropped)} dropped; ` : "";
-        add("warning", plural(rest, "bad record"), dropped + reasons(query.badReasons), "faults");
+        add("warning", plural(rest, totals.deadLetters > 0 ? "other bad record" : "bad record"),
+            dropped + reasons(others), "faults");
     }
 }
 

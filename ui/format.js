@@ -79,8 +79,17 @@ export function span(seconds, most = 2) {
     return parts.join(" ");
 }
 
-export const percent = (part, all) => (known(part) && known(all) && all > 0
-    ? `${whole.format(100 * part / all)} %` : UNKNOWN);
+// What is more than nothing never reads as nothing: 42 %, 0.3 %, under 0.01 %
+export function percent(part, all) {
+    if (!known(part) || !known(all) || all <= 0) {
+        return UNKNOWN;
+    }
+    const share = 100 * part / all;
+    if (share <= 0 || share >= 1) {
+        return `${whole.format(share)} %`;
+    }
+    return share < 0.01 ? "under 0.01 %" : `${share.toPrecision(1)} %`;
+}
 
 export const plural = (n, one, many = `${one}s`) => `${count(n)} ${n === 1 ? one : many}`;
 

@@ -84,7 +84,10 @@ export class Overview {
         const states = new Map();
         [...all].sort(worstFirst).forEach((query) =>
             states.set(query.state, (states.get(query.state) ?? 0) + 1));
-        return [...states].map(([state, n]) => `${n} ${state}`).join(", ");
+        const sum = (field) => rate(all.reduce((n, query) => n + (query[field] ?? 0), 0));
+        return all.length === 0 ? "" :
+            `${[...states].map(([state, n]) => `${n} ${state}`).join(", ")} · together ` +
+            `${sum("inputRowsPerSecond")} rows/s in, ${sum("outputRowsPerSecond")} out`;
     }
 
     destroy() {}

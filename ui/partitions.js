@@ -123,9 +123,12 @@ export class Partitions {
             ORDERS[this.order](a, b) || ORDERS.partition(a, b));
         const held = all.filter((p) => p.held).length;
         const behind = lags.filter((lag) => lag > 0).length;
+        const unknown = all.length - lags.length;
         text(this.summary, all.length === 0 ? "" : [
-            `${count(all.length)} in all`, `${count(behind)} with a lag`,
-            `${short(total)} records together`, `longest ${short(this.longest)}`,
+            `${count(all.length)} in all`,
+            ...(lags.length === 0 ? [] : [`${count(behind)} with a lag`,
+                `${short(total)} records together`, `longest ${short(this.longest)}`]),
+            unknown > 0 ? `lag of ${lags.length === 0 ? "all" : count(unknown)} unknown` : null,
             held > 0 ? `${count(held)} held` : null].filter(Boolean).join(" · "));
         this.renderClasses(all);
         const many = all.length > FEW;

@@ -24,6 +24,9 @@ const ERRORS_MS = 10_000;
 const SCHEMA_MS = 30_000;
 const PROGRESS_LIMIT = 50;
 const RANGES = [["5 min", 300, "5 minutes"], ["15 min", 900, "15 minutes"], ["1 h", HOUR_S, "hour"]];
+const PLACES = {
+    partitions: "the partitions", errors: "the errors", faults: "the reasons", memory: "the chart",
+};
 const ALIVE = ["starting", "running", "idle", "waiting"];
 const GONE = ["ended", "failed", "stopping"];
 
@@ -239,6 +242,7 @@ export class QueryView {
             return;
         }
         this.query = query;
+        this.connected = connected;
         this.process = body.process;
         this.nowS = body.nowS;
         this.pill.update(query.state);
@@ -316,7 +320,7 @@ export class QueryView {
         keyed(this.problems, found, (one) => `${one.tone} ${one.title.replace(/[\d,.]+/g, "#")}`,
             (one) => this.problem(one));
         show(this.problems, found.length > 0);
-        show(this.fine, found.length === 0);
+        show(this.fine, found.length === 0 && this.connected);
         const troubles = [...this.troubles].map(([kind, message]) => `${kind}: ${message}`);
         text(this.trouble, troubles.length > 0 ? `Could not be read: ${troubles.join("; ")}` : "");
         show(this.trouble, troubles.length > 0);
@@ -333,7 +337,7 @@ export class QueryView {
         const link = one.target ? h("a", {href: `#${one.target}`, onclick: (event) => {
             event.preventDefault();
             this.jump(one.target);
-        }}, "see below") : null;
+        }}, `see ${PLACES[one.target]}`) : null;
         return {
             element: h("li", {"data-tone": one.tone}, icon(one.tone), h("span", {class: "unseen"},
                 `${one.tone}: `), h("span", {class: "words"}, title, " ", detail, " ", link)),
