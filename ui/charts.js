@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // charts - an hour of seconds in a ring, drawn by uPlot
 //
-//  (1) The series begin with /history and are carried on from events; a second without a sample is
-//      a gap, never a line across it.
+//  (1) The series begin with /history and are carried on from events. Over BRIDGE_S a line goes on,
+//      as latency has a value for the seconds with a commit only; a longer silence is a gap.
 //  (2) A chart says in words what it shows (aria-label); series differ by dash, not only by colour.
 
 import {h, text} from "./dom.js";
 import {clockTime, hourTime, UNKNOWN} from "./format.js";
 
 export const HOUR_S = 3600;
+const BRIDGE_S = 45;
 const HEIGHT = 132;
 const LABEL_EVERY_MS = 10_000;
 const CALM_DRAW_MS = 10_000;
@@ -159,7 +160,10 @@ export class Chart {
             ],
             series: [{}, ...series.map((one) => ({
                 stroke: css(one.color), width: 1.5, dash: one.dash ? [5, 3] : undefined,
-                fill: one.fill ? css(one.fill) : undefined, points: {show: false},
+                fill: one.fill ? css(one.fill) : undefined,
+                gaps: (u, s, from, to, gaps) => gaps.filter(([start, end]) =>
+                    end - start > BRIDGE_S / this.rangeS * u.bbox.width),
+                points: {show: false, size: 4, fill: css(one.color), filter: () => this.lone(one)},
             }))],
             hooks: {setCursor: [(u) => this.point(u.cursor.left < 0 ? null : u.cursor.idx)]},
         }, this.data(), this.plot);
@@ -175,12 +179,35 @@ export class Chart {
         return [this.ring.times, ...this.options.series.map((s) => this.ring.columns[s.name])];
     }
 
+    // Values with no neighbour near enough for a line, as of batches minutes apart.
+    lone({name}) {
+        const column = this.ring.columns[name];
+        const places = [];
+        let before = -Infinity;
+        let last = -Infinity;
+        for (let i = 0; i <= column.length; i++) {
+            if (i < column.length && column[i] === null) {
+                continue;
+            }
+            const at = i < column.length ? i : Infinity;
+            if (last >= 0 && last - before > BRIDGE_S && at - last > BRIDGE_S) {
+                places.push(last);
+            }
+            [before, last] = [last, at];
+        }
+        return places.length > 0 ? places : null;
+    }
+
     known() {
         return this.options.series.some((s) => this.ring.columns[s.name].some((v) => v !== null));
     }
 
     setRange(rangeS) {
         this.rangeS = rangeS;
+        this.redraw();
+    }
+
+    redraw() {
         this.draw(true);
         this.label(true);
     }

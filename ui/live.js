@@ -8,7 +8,7 @@
 
 const SILENCE_MS = 10_000;
 const POLL_MS = 2_000;
-const EVENTS_EVERY = 15;
+const EVENTS_EVERY = 5;
 const FIRST_RETRY_MS = 1_000;
 const MAX_RETRY_MS = 15_000;
 const REQUEST_MS = 20_000;

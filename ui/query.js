@@ -162,9 +162,20 @@ export class QueryView {
         }
         if (query.runId !== this.runId) {
             this.runId = query.runId;
-            this.fetch("history", query.runId, (history) => this.ring.load(history));
+            this.fetch("history", query.runId, (history) => {
+                this.ring.load(history);
+                if (!this.frozen) {
+                    this.charts.forEach((chart) => chart.redraw());
+                }
+            });
         }
-        const values = {...query, memoryBytes: body.process?.memoryBytes ?? null};
+        // A latency belongs to the second of its commit.
+        const committed = query.totals?.batches !== this.batchesSeen;
+        this.batchesSeen = query.totals?.batches;
+        const values = {
+            ...query, memoryBytes: body.process?.memoryBytes ?? null,
+            latencyMs: committed ? query.latencyMs : null,
+        };
         this.ring.push(Math.floor(body.nowS), (name) => values[name]);
     }
 

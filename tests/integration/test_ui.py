@@ -568,9 +568,9 @@ def test_who_wants_no_motion_gets_none(server, open_page):
 
 def test_the_time_shown_can_be_chosen(server, open_page):
     page = open_page(server("live").url)
-    page.get_by_role("button", name="5 min").click()
+    page.get_by_role("button", name="5 min", exact=True).click()
     expect(page.get_by_role("heading", name="The last 5 minutes")).to_be_visible()
-    expect(page.get_by_role("button", name="5 min")).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_role("button", name="5 min", exact=True)).to_have_attribute("aria-pressed", "true")
     expect(page.get_by_role("button", name="1 h")).to_have_attribute("aria-pressed", "false")
     assert "last 5 minutes" in page.locator(".plot").first.get_attribute("aria-label")
 

@@ -9,6 +9,8 @@ readers and a ledger that share no code with Sluice.
     registry SchemaRegistry: Apicurio's, through its Confluent-compatible API
     sluice   Sluice: the binary with a pipeline file
     delta    reading tables by delta-rs, and the log as it lies there
+    status   a stand-in for the status page's server, with made-up states
+    browser  a headless Chromium
     spark    a Spark session with Delta, Kafka and S3
     ledger   which produced records are missing, doubled or wrong in a table
 """

@@ -2,7 +2,8 @@
 """A stand-in for the server of the status page: it serves ui/ and answers the
 API with made-up states, so that the page is tried without Kafka or a build.
 
-    tools/ui serve [STATE]      for a look by hand; the states are those of STATES
+    tools/ui serve [STATE] [PORT]    for a look by hand; the states are those of STATES
+    tools/ui pictures                docs/images
 
 A state is a function of the time: figures follow one formula, so /history and
 the events that come after it fit together.
@@ -14,6 +15,7 @@ import http.server
 import json
 import math
 import pathlib
+import sys
 import threading
 import time
 import urllib.parse
@@ -21,7 +23,7 @@ from typing import Callable
 
 from . import deps
 
-CSP = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+CSP = "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 MIB = 2**20
 TYPES = {".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8",
          ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml",
@@ -33,10 +35,11 @@ def iso(epoch: float) -> str:
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def wave(t: float, low: float, high: float, period: float = 97.0) -> float:
+def wave(t: float, low: float, high: float, period: float = 1_400.0) -> float:
     """Between low and high; the same for the same t, and rough enough to look at."""
-    smooth = math.sin(t / period * math.tau) * 0.6 + math.sin(t / 13.0 * math.tau) * 0.25
-    return low + (high - low) * (0.5 + 0.5 * (smooth + math.sin(t * 1.7) * 0.15))
+    smooth = math.sin(t / period * math.tau) * 0.6 + math.sin(t / period * 4.3 * math.tau) * 0.22
+    rough = math.sin(t * 1.7) * math.sin(t * 0.37) * 0.18
+    return low + (high - low) * (0.5 + 0.5 * (smooth + rough))
 
 
 @dataclasses.dataclass
@@ -52,9 +55,9 @@ class Query:
     topics: tuple[str, ...] = ("feed.vehicles",)
     partitions: int = 6
     rows: Callable[[float], float | None] = lambda t: wave(t, 38_000, 52_000)
-    latency_ms: Callable[[float], float | None] = lambda t: wave(t, 70, 190, 41)
-    lag: Callable[[float], float | None] = lambda t: wave(t, 900, 6_000, 61)
-    lag_s: Callable[[float], float | None] = lambda t: wave(t, 0.1, 0.9, 61)
+    latency_ms: Callable[[float], float | None] = lambda t: wave(t, 70, 190, 1_100)
+    lag: Callable[[float], float | None] = lambda t: wave(t, 900, 6_000, 2_100)
+    lag_s: Callable[[float], float | None] = lambda t: wave(t, 0.1, 0.9, 2_100)
     commit_age_s: float | None = 0.0  # None: nothing has been committed
     bad: dict = dataclasses.field(default_factory=dict)
     dead: dict = dataclasses.field(default_factory=dict)
@@ -192,7 +195,7 @@ def _round(value: float | None) -> float | None:
 
 
 def memory(t: float) -> int:
-    return int(wave(t, 236, 262, 300) * MIB)
+    return int(wave(t, 236, 262, 3_000) * MIB)
 
 
 SQL = (deps.TREE / "examples/vehicle_positions.sql").read_text()
@@ -216,11 +219,19 @@ GONE = ("topic \"feed.vehicles\" partition 3: offsets 18,204,411 to 18,311,002 a
         "behind the gap")
 nothing = lambda t: None
 zero = lambda t: 0.0
+RATE, LATENCY, LAG, BEHIND = (Query.rows, Query.latency_ms, Query.lag, Query.lag_s)
+
+
+def until(age_s: float, figure: Callable[[float], float | None]) -> Callable:
+    """The figure as it was until `age_s` before now, and nothing since."""
+    end = time.time() - age_s
+    return lambda t: figure(t) if t < end else None
 
 
 def _failing() -> list[Query]:
-    return [Query(state="failed", reason=GONE, state_age_s=94, attempts=5, rows=nothing,
-                  latency_ms=nothing, lag=nothing, lag_s=nothing, commit_age_s=812,
+    return [Query(state="failed", reason=GONE, state_age_s=94, attempts=5, rows=until(812, RATE),
+                  latency_ms=until(812, LATENCY), lag=until(812, LAG), lag_s=until(812, BEHIND),
+                  commit_age_s=812,
                   held={3: "offsets are gone"},
                   errors=[(94, "data", "attempt", GONE, False),
                           (130, "io", "attempt", REFUSED, True),
@@ -285,8 +296,8 @@ STATES: dict[str, Callable[[], list[Query]]] = {
                            lag_s=zero, commit_age_s=252)],
     "thousand": _thousand,
     "broker": lambda: [Query(state="waiting", reason=REFUSED, state_age_s=48, attempts=1,
-                             rows=lambda t: None, latency_ms=nothing, lag=nothing, lag_s=nothing,
-                             commit_age_s=52,
+                             rows=until(50, RATE), latency_ms=until(50, LATENCY),
+                             lag=until(50, LAG), lag_s=until(50, BEHIND), commit_age_s=52,
                              errors=[(48, "io", "attempt", REFUSED, True)])],
     "many": _many,
     "hostile": _hostile,
@@ -371,9 +382,6 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, format, *args):
         pass
-
-    def handle_one_request(self):
-        super().handle_one_request()
 
     def answer(self, status: int, body: bytes, type_: str) -> None:
         self.send_response(status)
@@ -507,3 +515,46 @@ def serve(state: str, port: int) -> None:
         pass
     finally:
         server.stop()
+
+
+def pictures() -> None:
+    """A few states as PNGs for the documents; small, as they lie in the tree."""
+    from . import browser  # not needed to serve
+
+    folder = deps.TREE / "docs/images"
+    desk = {"width": 1280, "height": 860}
+    with browser.chromium() as chromium:
+        for name, state, options, full in (
+                ("status-live", "live", {"viewport": desk}, False),
+                ("status-failing", "failing", {"viewport": desk, "dark": True}, False),
+                ("status-phone", "faults", {"viewport": browser.PHONE}, False)):
+            server = StatusServer(state)
+            page = browser.new_page(chromium, **options)
+            with page.expect_response("**/history"):
+                page.goto(server.url)
+            page.locator("table.batches tbody tr").first.wait_for()
+            page.locator(".plot canvas").nth(3).wait_for()
+            for _ in range(3):
+                page.evaluate("() => new Promise(requestAnimationFrame)")
+            browser.picture(page, folder / f"{name}.png", full)
+            page.context.close()
+            server.stop()
+
+
+def main(argv: list[str]) -> int:
+    if argv[:1] == ["pictures"] and len(argv) == 1:
+        pictures()
+        return 0
+    if argv[:1] == ["serve"] and len(argv) <= 3:
+        state = argv[1] if len(argv) > 1 else "live"
+        if state in STATES:
+            serve(state, int(argv[2]) if len(argv) > 2 else 0)
+            return 0
+        print(f"no such state: {state}; there are {', '.join(STATES)}", file=sys.stderr)
+        return 2
+    print("usage: tools/ui serve [STATE] [PORT] | tools/ui pictures", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
