@@ -11,10 +11,13 @@
  * The face of the folder: runs every streaming table of a plan side by side,
  * each supervised, until stopped, drained or failed.
  */
+struct job_monitor; /* monitor.h */
+
 struct job_options {
-    bool available_now; /* overrides the tables' triggers */
-    bool live;          /* a status line on the terminal instead of log lines per batch */
-    int64_t grace_us;   /* what a stop may take before work is abandoned; 0 = 10 s */
+    bool available_now;          /* overrides the tables' triggers */
+    bool live;                   /* a status line on the terminal instead of log lines per batch */
+    int64_t grace_us;            /* what a stop may take before work is abandoned; 0 = 10 s */
+    struct job_monitor *monitor; /* shows the queries and commands them; borrowed; NULL = none */
 };
 
 /*
