@@ -29,7 +29,15 @@ int job_run_plan(const struct plan *plan, const struct job_options *options, str
                  struct stop *now, struct err *err);
 
 /* A query's figures as of now, for the status line and the API. */
-enum job_state { JOB_STARTING, JOB_RUNNING, JOB_WAITING, JOB_STOPPING, JOB_ENDED, JOB_FAILED };
+enum job_state {
+    JOB_STARTING,
+    JOB_RUNNING,
+    JOB_WAITING,
+    JOB_PAUSED,
+    JOB_STOPPING,
+    JOB_ENDED,
+    JOB_FAILED
+};
 const char *job_state_name(enum job_state state);
 
 #endif

@@ -44,6 +44,8 @@ int job_monitor_print_schema(struct job_monitor *m, struct str name, struct buf 
 
 /* OpenMetrics text, from the table in metrics.c; ends with "# EOF\n". */
 void job_monitor_print_metrics(struct job_monitor *m, struct buf *out);
+/* What they are, as Markdown for docs/metrics.md. */
+void job_monitor_metrics_markdown(struct buf *out);
 /* The body of GET /readyz; true = every query that has not ended well is ready. */
 bool job_monitor_print_ready(struct job_monitor *m, struct buf *out);
 
