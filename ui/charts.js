@@ -10,6 +10,7 @@ import {clockTime, hourTime, UNKNOWN} from "./format.js";
 
 export const HOUR_S = 3600;
 const BRIDGE_S = 45;
+const LEAST_S = 300;
 const HEIGHT = 132;
 const LABEL_EVERY_MS = 10_000;
 const CALM_DRAW_MS = 10_000;
@@ -153,7 +154,7 @@ export class Chart {
             },
             axes: [
                 {...axis, size: 22, gap: 4, space: 64,
-                    values: (u, splits) => splits.map((t) => (this.rangeS > 600
+                    values: (u, splits) => splits.map((t) => (this.shownS > 900
                         ? hourTime(t) : clockTime(t)))},
                 {...axis, size: 56, gap: 6, space: 32, incrs: this.options.steps,
                     values: (u, splits) => splits.map((v) => (this.known() ? format(v) : ""))},
@@ -162,7 +163,7 @@ export class Chart {
                 stroke: css(one.color), width: 1.5, dash: one.dash ? [5, 3] : undefined,
                 fill: one.fill ? css(one.fill) : undefined,
                 gaps: (u, s, from, to, gaps) => gaps.filter(([start, end]) =>
-                    end - start > BRIDGE_S / this.rangeS * u.bbox.width),
+                    end - start > BRIDGE_S / this.shownS * u.bbox.width),
                 points: {show: false, size: 4, fill: css(one.color), filter: () => this.lone(one)},
             }))],
             hooks: {setCursor: [(u) => this.point(u.cursor.left < 0 ? null : u.cursor.idx)]},
@@ -170,9 +171,16 @@ export class Chart {
         this.label(true);
     }
 
+    // The seconds chosen; a query that is younger fills the width, but for its first minutes.
     span() {
         const end = this.ring.last ?? Math.floor(Date.now() / 1000);
-        return [end - this.rangeS, end];
+        const first = Math.min(this.ring.times[0] ?? end, end - LEAST_S);
+        return [Math.max(end - this.rangeS, first), end];
+    }
+
+    get shownS() {
+        const [start, end] = this.span();
+        return end - start;
     }
 
     data() {

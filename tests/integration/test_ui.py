@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The status page in a real browser: first on the stand-in server of
-sluicetest.status, which has states that are hard to bring about."""
+"""The status page in a real browser: on the stand-in server of sluicetest.status,
+which has states that are hard to bring about, and on running queries."""
 
+import json
 import os
 import re
 
 import pytest
 from playwright.sync_api import expect
 from sluicetest import browser, deps, status
-from sluicetest.process import PATIENCE_S, wait_until
+from sluicetest.process import PATIENCE_S, free_port, wait_until
 
 PATIENCE_MS = float(os.environ.get("UI_PATIENCE_MS", PATIENCE_S * 1000))
 expect.set_options(timeout=PATIENCE_MS)
@@ -395,7 +396,7 @@ def test_a_stop_is_asked_about_first(server, open_page):
 
 
 def test_a_token_is_asked_for_and_kept_for_the_tab_alone(server, open_page):
-    stand_in = server("live", token="open sesame")
+    stand_in = server("live", token="open-sesame")
     page = open_page(stand_in.url)
     page.forgive = True  # the browser tells of each 401
     page.get_by_role("button", name="Pause").click()
@@ -404,13 +405,13 @@ def test_a_token_is_asked_for_and_kept_for_the_tab_alone(server, open_page):
     page.keyboard.press("Enter")
     expect(dialog).to_contain_text("The server does not take this token.")
     assert stand_in.commands == []
-    dialog.get_by_label("Token").fill("open sesame")
+    dialog.get_by_label("Token").fill("open-sesame")
     page.keyboard.press("Enter")
     expect(page.locator(".pill")).to_have_text("paused")
     page.get_by_role("button", name="Resume").click()  # not asked for again
     expect(page.locator(".pill")).to_have_text("running")
-    assert page.evaluate("Object.values(sessionStorage)") == ["open sesame"]
-    assert "open sesame" not in page.evaluate("JSON.stringify(localStorage) + document.cookie")
+    assert page.evaluate("Object.values(sessionStorage)") == ["open-sesame"]
+    assert "open-sesame" not in page.evaluate("JSON.stringify(localStorage) + document.cookie")
     assert "sesame" not in page.content() and not any("sesame" in url for url in page.asked)
 
 
@@ -632,6 +633,21 @@ def test_the_ring_keeps_an_hour_with_its_gaps(module):
         [3600, 504, 504, 1, None], [3600, 1], [100]]
 
 
+def test_values_too_far_apart_for_a_line_are_dots(module):
+    assert module("charts.js", """(() => {
+        const lone = (a) => m.Chart.prototype.lone.call({ring: {columns: {a}}}, {name: "a"});
+        const far = Array(60).fill(null);
+        return [lone([]), lone([1, 2, 3]), lone([1, null, 2]), lone([1, ...far, 2, 3, ...far, 4])];
+    })()""") == [None, None, None, [0, 123]]
+
+
+def test_a_young_query_fills_its_charts(module):
+    assert module("charts.js", """((ages) => ages.map((age) => {
+        const ring = {times: [1e6 - age, 1e6], last: 1e6};
+        return 1e6 - m.Chart.prototype.span.call({ring, rangeS: 3600})[0];
+    }))([20, 1200, 3599])""") == [300, 1200, 3599]
+
+
 def test_findings_are_sorted_and_nothing_is_made_of_nothing(module):
     assert module("findings.js", "m.findings({name: 'q', state: 'running'}, null, 0)") == []
     got = module("findings.js", """m.findings({
@@ -650,3 +666,131 @@ def test_reading_and_encoding_overlap_in_a_batch(module):
         latestOffset: 1000, addBatch: 800, upload: 40, commitOffsets: 20}})""") == {
         "total": 1100, "read": [0, 1000], "encode": [240, 800], "upload": [1040, 40],
         "commit": [1080, 20]}
+
+
+# --- running queries ------------------------------------------------------------------
+
+
+PIPELINE = """
+CREATE STREAM s (n INT) USING kafka OPTIONS ('kafka.bootstrap.servers' = '{broker}',
+    subscribe = '{topic}', startingOffsets = 'earliest', onBadRecord = '{bad}');
+CREATE STREAMING TABLE {name} LOCATION '{place}' OPTIONS (trigger = '0 seconds')
+AS SELECT n, _partition, _offset FROM STREAM s;
+"""
+
+
+def pipeline(broker, topic: str, place, name: str = "numbers", bad: str = "null") -> str:
+    return PIPELINE.format(broker=broker.bootstrap, topic=topic, place=place, name=name, bad=bad)
+
+
+def numbers(first: int, count: int) -> list[str]:
+    return [json.dumps({"n": n}) for n in range(first, first + count)]
+
+
+def test_a_running_query_is_shown_as_it_starts_and_as_it_goes_on(
+        kafka, topic, table, sluice, open_page, axe):
+    name = topic(3)
+    run = sluice(pipeline(kafka, name, table()))
+    page = open_page(run.ui_url() + "/")
+    expect(page.locator("h1")).to_have_text("numbers")
+    expect(page.locator("#link")).to_have_text("Live")
+    expect(page.locator(".pill")).to_have_text("idle")
+    kafka.produce(name, numbers(0, 300))
+    facts = page.locator(".facts")
+    page.locator("summary", has_text="Table and run").click()
+    expect(facts.locator("div", has=page.get_by_text("Rows in", exact=True)).locator("dd")) \
+        .to_have_text("300")
+    expect(page.locator("#partitions .summary")).to_have_text(
+        "3 in all · 0 with a lag · 0 records together · longest 0")
+    before = rows(page, "commits").count()
+    assert before > 0
+    newest = cells(page.locator("table.commits"), 1)[0]
+    kafka.produce(name, numbers(300, 5))
+    expect(rows(page, "commits").first.locator("th")).not_to_have_text(newest)
+    expect(facts.locator("div", has=page.get_by_text("Rows out", exact=True)).locator("dd")) \
+        .to_have_text("305")
+    for title in ("Pipeline", "Plan", "Schema"):
+        page.locator("summary", has_text=title).click()
+    expect(page.get_by_label("Pipeline text")).to_contain_text("CREATE STREAMING TABLE numbers")
+    expect(page.get_by_label("Plan", exact=True)).not_to_be_empty()
+    assert cells(page.locator("table.schema"), 1) == ["n", "_partition", "_offset"]
+    expect(page.locator(".trouble")).to_be_hidden()
+    accessible(page, axe)
+
+
+def test_a_query_that_fails_stands_first_with_its_reason_while_another_goes_on(
+        kafka, topic, table, sluice, open_page):
+    good, bad = topic(), topic()
+    kafka.produce(good, numbers(0, 10))
+    kafka.produce(bad, ["{broken"])
+    text = pipeline(kafka, good, table(), "fine") + \
+        pipeline(kafka, bad, table(), "broken", "fail").replace(" s (", " u (") \
+        .replace("STREAM s;", "STREAM u;")
+    page = open_page(sluice(text).ui_url() + "/")
+    expect(rows(page, "queries").first.locator(".pill")).to_have_text("failed")
+    expect(rows(page, "queries").first).to_contain_text("broken")
+    page.get_by_role("link", name="broken").click()
+    problem = page.locator(".problems li").first
+    expect(problem).to_contain_text("Failed")
+    expect(problem).to_contain_text(bad)
+    expect(rows(page, "errors").first).to_contain_text(bad)
+
+
+def test_a_broker_that_dies_is_waited_for_and_seen(own_kafka, table, sluice, open_page):
+    broker = own_kafka()
+    name = broker.create_topic("numbers", 2)
+    broker.produce(name, numbers(0, 10))
+    place = table()
+    run = sluice(pipeline(broker, name, place))
+    run.wait_rows(place, 10)
+    page = open_page(run.ui_url() + "/")
+    expect(page.locator(".pill")).to_have_text("idle")
+    broker.stop()
+    expect(page.locator(".pill")).to_have_text("waiting")
+    expect(page.locator(".problems li").first).to_contain_text("Waiting for")
+    expect(page.locator("#announce")).to_contain_text("numbers is waiting")
+    broker.start()
+    broker.produce(name, numbers(10, 10))
+    run.wait_rows(place, 20)
+    expect(page.locator(".pill")).to_have_text(re.compile("idle|running"))
+
+
+def test_a_query_is_paused_resumed_and_stopped_with_the_token(
+        kafka, topic, table, sluice, open_page):
+    name, place = topic(), table()
+    run = sluice(pipeline(kafka, name, place), env={"SLUICE_UI_TOKEN": "open-sesame"})
+    page = open_page(run.ui_url() + "/")
+    page.forgive = True  # the browser tells of the 401, and of the end
+    expect(page.locator(".pill")).to_have_text("idle")
+    page.get_by_role("button", name="Pause").click()
+    page.get_by_role("textbox", name="Token").fill("open-sesame")
+    page.keyboard.press("Enter")
+    expect(page.locator(".pill")).to_have_text("paused")
+    page.get_by_role("button", name="Resume").click()
+    expect(page.locator(".pill")).to_have_text(re.compile("idle|running"))
+    kafka.produce(name, numbers(0, 10))
+    run.wait_rows(place, 10)
+    page.get_by_role("button", name="Stop …").click()
+    page.get_by_role("button", name="Stop the query").click()
+    assert run.wait_exit() == 0
+    expect(page.locator("#lost")).to_be_visible()
+
+
+def test_the_page_outlives_the_process(kafka, topic, table, sluice, open_page):
+    name, place = topic(), table()
+    kafka.produce(name, numbers(0, 10))
+    address = f"--ui-address=127.0.0.1:{free_port()}"
+    run = sluice(pipeline(kafka, name, place), address)
+    run.wait_rows(place, 10)
+    page = open_page(run.ui_url() + "/")
+    page.forgive = True
+    expect(page.locator(".pill")).to_have_text("idle")
+    run.kill()
+    expect(page.locator("#lost")).to_be_visible()
+    again = sluice(pipeline(kafka, name, place), address)
+    again.ui_url()
+    expect(page.locator("#lost")).to_be_hidden()
+    expect(page.locator("#process")).to_contain_text(f"pid {again.process.pid}")
+    kafka.produce(name, numbers(10, 10))
+    again.wait_rows(place, 20)
+    expect(rows(page, "commits").first).to_contain_text("10")

@@ -164,9 +164,9 @@ class Query:
         for topic in self.topics:
             for p in range(self.partitions):
                 # Few are far behind, most are near: as it is after a broker came back.
-                share = 1 / (1 + (p * 37 % self.partitions)) if self.partitions > 20 else 1
-                own = None if lag is None else int(lag * share / (1 if share < 1 else
-                                                                  self.partitions))
+                share = 1 / (1 + (p * 37 % self.partitions)) if self.partitions > 20 else \
+                    (1 + p * 3 % 7) / 7
+                own = None if lag is None else int(lag * share * 0.29)
                 if own is not None and share < 0.004:
                     own = 0
                 behind = self.lag_s(now)
