@@ -5,11 +5,13 @@ which has states that are hard to bring about, and on running queries."""
 import json
 import os
 import re
+import urllib.parse
 
 import pytest
 from playwright.sync_api import expect
 from sluicetest import browser, deps, status
 from sluicetest.process import PATIENCE_S, free_port, wait_until
+from sluicetest.ui import Ui
 
 PATIENCE_MS = float(os.environ.get("UI_PATIENCE_MS", PATIENCE_S * 1000))
 expect.set_options(timeout=PATIENCE_MS)
@@ -79,6 +81,31 @@ def cells(table, column: int) -> list[str]:
 
 def rows(page, name: str):
     return page.locator(f"table.{name} tbody tr")
+
+
+# --- the stand-in -----------------------------------------------------------
+
+
+PARTS = ("", "/history", "/progress?limit=3", "/offsets", "/errors", "/plan", "/schema")
+
+
+@pytest.mark.parametrize("state", status.STATES)
+def test_the_stand_in_answers_as_the_api_is_documented(server, state):
+    api = Ui(server(state).url)
+    for query in api.get("/api/v1/queries")["queries"][:4]:
+        for part in PARTS:
+            api.get(f"/api/v1/queries/{urllib.parse.quote(query['name'], safe='')}{part}")
+
+
+def test_the_stand_in_takes_and_refuses_commands_as_the_api_is_documented(server):
+    api = Ui(server("live").url)
+    assert api.command("vehicle_positions", "pause").status == 202
+    assert api.command("vehicle_positions", "resume").status == 202
+    assert api.command("vehicle_positions", "resume").status == 409
+    assert api.command("nobody", "stop").status == 404
+    assert api.command("vehicle_positions", "stop", headers={}).status == 403
+    with_token = Ui(server("live", token="open-sesame").url)
+    assert with_token.command("vehicle_positions", "stop").status == 401
 
 
 # --- the states -------------------------------------------------------------
