@@ -73,6 +73,17 @@ export class Ring {
         this.names.forEach((name) => this.columns[name].push(valueOf(name) ?? null));
     }
 
+    // The value at a place, or the last one before it that a line would be drawn from.
+    at(name, index) {
+        const column = this.columns[name];
+        let i = index ?? column.length - 1;
+        const first = Math.max(0, i - BRIDGE_S);
+        while (i > first && column[i] === null) {
+            i--;
+        }
+        return column[i] ?? null;
+    }
+
     // Change a second over the last `span` seconds, or null when too little is known.
     slope(name, spanS = 60) {
         const column = this.columns[name];
@@ -239,8 +250,7 @@ export class Chart {
     point(index) {
         this.index = index;
         const {series, format} = this.options;
-        const i = index ?? this.ring.times.length - 1;
-        series.forEach((one, n) => text(this.values[n], format(this.ring.columns[one.name][i])));
+        series.forEach((one, n) => text(this.values[n], format(this.ring.at(one.name, index))));
         const at = index === null || index === undefined ? null : this.ring.times[index];
         this.options.onPoint?.(at ?? null);
     }
@@ -254,9 +264,8 @@ export class Chart {
         const words = series.map((one) => {
             const known = this.ring.columns[one.name].slice(-this.rangeS)
                 .filter((v) => v !== null);
-            const all = this.ring.columns[one.name];
             const bounds = known.length === 0 ? "nothing known"
-                : `now ${format(all[all.length - 1])}, lowest ` +
+                : `now ${format(this.ring.at(one.name))}, lowest ` +
                   `${format(known.reduce((a, b) => Math.min(a, b)))}, ` +
                   `highest ${format(known.reduce((a, b) => Math.max(a, b)))}`;
             return one.label ? `${one.label}: ${bounds}` : bounds;

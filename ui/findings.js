@@ -36,7 +36,7 @@ function states(query, nowS, add) {
         add("warning", `Waiting ${sinceText(query, nowS)}`.trim(), reason, "errors");
         break;
     case "paused":
-        add("note", `Paused ${sinceText(query, nowS)}`.trim(),
+        add("warning", `Paused ${sinceText(query, nowS)}`.trim(),
             query.reason || "nothing is read until it is resumed");
         break;
     case "starting": {

@@ -3,12 +3,16 @@
 //
 //  (1) Events first; where they are refused, asking every two seconds. Either way a silence of
 //      SILENCE_MS is a lost connection, and says so: an old figure must never look like a new one.
-//  (2) Attempts follow each other more and more slowly, up to MAX_RETRY_MS.
-//  (3) The token lives in sessionStorage and goes into one header of commands, nowhere else.
+//  (2) A browser has six connections to a server, for all its tabs: a tab that nobody looks at lets
+//      its stream go and asks now and then instead.
+//  (3) Attempts follow each other more and more slowly, up to MAX_RETRY_MS.
+//  (4) The token lives in sessionStorage and goes into one header of commands, nowhere else.
 
 const SILENCE_MS = 10_000;
 const POLL_MS = 2_000;
 const EVENTS_EVERY = 5;
+const UNSEEN_MS = 15_000;
+const UNSEEN_POLL_MS = 10_000;
 const FIRST_RETRY_MS = 1_000;
 const MAX_RETRY_MS = 15_000;
 const REQUEST_MS = 20_000;
@@ -92,11 +96,7 @@ export class Live {
         this.watch = setInterval(() => this.check(), 1000);
         // A laptop that wakes up, or a network that is back, need not wait.
         addEventListener("online", () => this.hurry());
-        document.addEventListener("visibilitychange", () => {
-            if (!document.hidden) {
-                this.hurry();
-            }
-        });
+        document.addEventListener("visibilitychange", () => this.seen(!document.hidden));
         this.connect();
     }
 
@@ -167,9 +167,9 @@ export class Live {
             this.heard(await response.text(), "polling");
             this.polls++;
             // The events are tried again at once, then now and then.
-            const again = this.polls % EVENTS_EVERY === 1;
-            this.timer = setTimeout(() => (again ? this.connect() : this.failed()),
-                again ? FIRST_RETRY_MS : POLL_MS);
+            const again = !document.hidden && this.polls % EVENTS_EVERY === 1;
+            const pause = document.hidden ? UNSEEN_POLL_MS : again ? FIRST_RETRY_MS : POLL_MS;
+            this.timer = setTimeout(() => (again ? this.connect() : this.failed()), pause);
         } catch {
             this.lose();
         }
@@ -189,6 +189,16 @@ export class Live {
             this.failed();
         } else if (this.link.state === "lost") {
             this.on.link(this.link); // its seconds count
+        }
+    }
+
+    seen(visible) {
+        clearTimeout(this.unseen);
+        if (!visible) {
+            this.unseen = setTimeout(() => this.source && this.failed(), UNSEEN_MS);
+        } else if (!this.source) {
+            this.retryMs = FIRST_RETRY_MS;
+            this.connect();
         }
     }
 

@@ -361,6 +361,23 @@ def test_a_server_that_is_away_at_first_is_found_when_it_comes(server, open_page
     expect(page.locator(".pill")).to_have_text("running")
 
 
+def test_a_tab_that_nobody_looks_at_lets_its_stream_go(server, open_page):
+    stand_in = server("live")
+    page = open_page(stand_in.url)
+    expect(page.locator("#link")).to_have_text("Live")
+    look = """(hidden) => {
+        Object.defineProperty(document, "hidden", {value: hidden, configurable: true});
+        document.dispatchEvent(new Event("visibilitychange"));
+    }"""
+    page.evaluate(look, True)
+    wait_until(lambda: page.wait_for_timeout(50) or stand_in.listeners == 0, "the stream let go")
+    stand_in.show("broker")
+    expect(page).to_have_title("waiting · vehicle_positions · Sluice")  # asked for meanwhile
+    page.evaluate(look, False)
+    expect(page.locator("#link")).to_have_text("Live")
+    assert stand_in.listeners == 1
+
+
 def test_only_states_and_the_connection_are_said_aloud(server, open_page):
     stand_in = server("live")
     page = open_page(stand_in.url)
@@ -649,6 +666,8 @@ def test_the_ring_keeps_an_hour_with_its_gaps(module):
         }
         const full = [ring.times.length, ring.times[0], ring.columns.a[0], ring.slope("a"),
             ring.slope("b")];
+        ring.push(4104 + 20, () => null); // between two batches the last value holds
+        full.push(ring.at("a"), ring.at("b"));
         ring.push(1e6, one(1)); // a night asleep
         const slept = [ring.times.length, ring.columns.a.filter((v) => v !== null).length];
         ring.push(100, one(3)); // the clock set back
@@ -657,7 +676,7 @@ def test_the_ring_keeps_an_hour_with_its_gaps(module):
     assert got == [
         [[100, 101, 102, 103], [1, None, None, 2]],
         [[99, 100, 101, 102, 103], [7, 7, 7, None, 2], [5, None, 5, None, None]],
-        [3600, 504, 504, 1, None], [3600, 1], [100]]
+        [3600, 504, 504, 1, None, 4103, None], [3600, 1], [100]]
 
 
 def test_values_too_far_apart_for_a_line_are_dots(module):

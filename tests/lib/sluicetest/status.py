@@ -323,6 +323,7 @@ class StatusServer:
         self.token = token
         self.up = True
         self.events = True
+        self.listeners = 0  # streams that are open
         self.commands: list[tuple[str, str]] = []  # (query, verb), as they were accepted
         self.changed = threading.Condition()
         self.generation = 0
@@ -460,6 +461,15 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Connection", "close")
         self.end_headers()
         self.close_connection = True
+        with status.changed:
+            status.listeners += 1
+        try:
+            self.tell(status)
+        finally:
+            with status.changed:
+                status.listeners -= 1
+
+    def tell(self, status: StatusServer) -> None:
         while status.up:
             data = json.dumps(status.overview())
             self.wfile.write(f"id: {status.generation}\nevent: queries\ndata: {data}\n\n".encode())
