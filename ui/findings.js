@@ -81,9 +81,9 @@ function faults(query, nowS, add) {
         const others = Object.entries(query.badReasons ?? {}).map(([name, n]) =>
             [name, n - (Object.hasOwn(query.deadLetterReasons ?? {}, name)
                 ? query.deadLetterReasons[name] : 0)]);
-        const dropped = totals.dropped > 0 ? `${count(totals.dropped)} dropped; ` : "";
+        const dropped = totals.dropped > 0 ? `${count(totals.dropped)} dropped` : "";
         add("warning", plural(rest, totals.deadLetters > 0 ? "other bad record" : "bad record"),
-            dropped + reasons(others), "faults");
+            [dropped, reasons(others)].filter(Boolean).join("; "), "faults");
     }
 }
 
