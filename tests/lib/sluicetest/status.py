@@ -500,9 +500,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if parts[4] == "resume" and query.state != "paused":
             self.error(409, f"query \"{query.name}\" is {query.state}, not paused")
             return
+        status.commands.append((query.name, parts[4]))  # before anybody can see the new state
         query.state = {"stop": "stopping", "pause": "paused", "resume": "running"}[parts[4]]
         query.reason, query.state_age_s = None, 0
-        status.commands.append((query.name, parts[4]))
         status.set(status.queries)
         self.json({"name": query.name, "state": query.state}, 202)
 
