@@ -10,6 +10,8 @@ readers and a ledger that share no code with Sluice.
     sluice   Sluice: the binary with a pipeline file
     ui       Ui: a running sluice's API, held against docs/openapi.yaml
     delta    reading tables by delta-rs, and the log as it lies there
+    status   a stand-in for the status page's server, with made-up states
+    browser  a headless Chromium
     spark    a Spark session with Delta, Kafka and S3
     thrift   SparkThriftServer: what beeline and dbt talk to, set up by deploy/spark
     ledger   which produced records are missing, doubled or wrong in a table
