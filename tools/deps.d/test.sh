@@ -9,6 +9,8 @@ VERSITYGW_MODULE=github.com/versity/versitygw/cmd/versitygw@v1.8.0
 APICURIO_ARTIFACT=io.apicurio:apicurio-registry-app:2.6.13.Final:tar.gz:all
 APICURIO_SHA256=3cda1b34aa020fb4ac4dd6a66018d757e81e437f97e20a1f92d366b70091c6ba
 
+APT_UNPACKED=(prometheus prometheus-alertmanager)
+
 deps_test() {
     test_programs
     mkdir -p "$PREFIX/log"
@@ -21,6 +23,8 @@ deps_test() {
     fi
     recipe_make kafka
     recipe_make apicurio
+    recipe_make prometheus
+    recipe_make dashboards
     recipe_make python
     recipe_make spark
 }
@@ -70,6 +74,36 @@ go_new_enough() {
     # A module's files come without the executable bit.
     [ -x "$dir/bin/go" ] || chmod +x "$dir"/bin/* "$dir"/pkg/tool/*/*
     printf '%s\n' "$dir/bin/go"
+}
+
+# Checks Grafana dashboards against the types that Grafana publishes.
+dashboards_key() { cat "$TOOLS"/../tests/lib/dashboards/{go.mod,go.sum,main.go}; }
+
+dashboards_make() {
+    local go
+    go=$(go_new_enough)
+    cp "$TOOLS"/../tests/lib/dashboards/{go.mod,go.sum,main.go} .
+    GOTOOLCHAIN=local CGO_ENABLED=0 "$go" build -mod=readonly -trimpath -ldflags='-s -w' -o check-dashboard .
+    mv check-dashboard "$PREFIX/bin/"
+}
+
+# --- Debian packages of which only the programs are wanted -----------------
+
+# Prometheus, promtool, Alertmanager, amtool.  Unpacked, not installed: an
+# installed package starts its program as a service at each boot.
+prometheus_key() { echo "${APT_UNPACKED[*]}"; }
+
+prometheus_make() {
+    apt_unpack root "${APT_UNPACKED[@]}"
+    local program
+    for program in prometheus promtool prometheus-alertmanager amtool; do
+        install -m 755 "root/usr/bin/$program" "$PREFIX/bin/"
+    done
+    # Debian's Alertmanager does not start without these files at this place.
+    local file
+    for file in /usr/share/prometheus/alertmanager/{default,email}.tmpl; do
+        [ -e "$file" ] || apt_root install -D -m 644 "root$file" "$file"
+    done
 }
 
 # --- Maven ----------------------------------------------------------------
