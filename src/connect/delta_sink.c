@@ -788,6 +788,11 @@ const struct delta_snapshot *delta_sink_snapshot(struct delta_sink *sink)
     return delta_snapshot(sink->table);
 }
 
+const struct delta_counters *delta_sink_counters(const struct delta_sink *sink)
+{
+    return delta_counters(sink->table);
+}
+
 int64_t delta_sink_sequence(const struct delta_sink *sink)
 {
     return sink->sequence;

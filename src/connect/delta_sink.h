@@ -97,6 +97,8 @@ int delta_sink_recorded(const struct delta_snapshot *snapshot, struct str query,
 void delta_sink_app_id(struct str query, const struct sink_position *position, struct buf *out);
 
 const struct delta_snapshot *delta_sink_snapshot(struct delta_sink *sink);
+/* What its commits met, since open. */
+const struct delta_counters *delta_sink_counters(const struct delta_sink *sink);
 /* Commits of this query so far: the batch id of the next batch. */
 int64_t delta_sink_sequence(const struct delta_sink *sink);
 
