@@ -111,12 +111,15 @@ def test_the_table_of_alerts_is_complete():
 # --- who hears of it ----------------------------------------------------------
 
 
-@pytest.mark.parametrize("severity, receiver", [
-    ("critical", "slack-and-email"), ("warning", "slack"), ("info", "slack")])
-def test_an_alert_goes_where_its_severity_says(severity, receiver):
+@pytest.mark.parametrize("severity, receiver, again", [
+    ("critical", "slack-and-email", "1h"), ("warning", "slack", "4h"), ("info", "slack", "3d")])
+def test_an_alert_goes_where_its_severity_says(severity, receiver, again):
     out = tool("amtool", "config", "routes", "test", f"severity={severity}", "alertname=SluiceDown",
                f"--config.file={DEPLOY}/alertmanager/alertmanager.yml")
     assert out.splitlines()[0] == receiver
+    route = yaml.safe_load((DEPLOY / "alertmanager/alertmanager.yml").read_text())["route"]
+    own = [r for r in route["routes"] if r["matchers"] == [f'severity = "{severity}"']]
+    assert (own or [route])[0]["repeat_interval"] == again
 
 
 @pytest.fixture
