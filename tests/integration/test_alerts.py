@@ -5,6 +5,7 @@ and stays silent when it should, and what it says reaches people with a link to 
 import datetime
 import html
 import re
+import shlex
 import subprocess
 
 import pytest
@@ -212,10 +213,22 @@ def test_alerts_of_one_kind_come_as_one_message_and_warnings_only_to_slack(
     assert [letter.subject for letter in mail.letters] == ["[critical] SluiceDown & <it>"]
 
 
+def test_the_alert_by_hand_of_the_page_arrives(alertmanager, slack, mail):
+    page = (deps.TREE / "docs/monitoring.md").read_text()
+    text = page.partition("\namtool alert add")[2].partition("\n```")[0].replace("\\\n", " ")
+    assert "http://localhost:9093" in text
+    tool("amtool", "alert", "add", *shlex.split(text.replace("localhost:9093", alertmanager.address)))
+    wait_until(lambda: slack.posts and mail.letters, "messages")
+    assert slack.attachments()[0]["title"] == mail.letters[0].subject == "[critical] A test"
+    assert slack.attachments()[0]["text"].startswith("Nothing is wrong.\nSince ")
+
+
 @pytest.mark.parametrize("cause, silenced, told", [
     ("SluiceDown", {"SluiceQueryFailed", "SluiceMemoryHigh", "SluiceNoData"}, set()),
     ("SluiceQueryFailed", {"SluiceNoData", "SluiceLagGrowing", "SluiceCommitsFailing"},
      {"SluiceDeadLetters"}),
+    ("SluiceStoreDown", {"SluiceCommitsFailing", "SluiceQueryRestarting", "SluiceStoreErrors"},
+     {"SluiceDeadLetters", "SluiceCheckpointOld"}),
     ("SluiceCommitsFailing", {"SluiceLagGrowing", "SluiceLatencyHigh"}, {"SluiceStoreErrors"})])
 def test_what_follows_from_an_alert_is_not_told_beside_it(alertmanager, cause, silenced, told):
     start = now()

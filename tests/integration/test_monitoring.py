@@ -342,6 +342,33 @@ def test_a_query_that_failed_reaches_people_while_the_other_one_runs(
         prometheus.stop()
 
 
+def test_a_store_that_is_away_reaches_people_and_its_return_too(
+        own_minio, table, load, kafka, sluice, people, tmp_path):
+    alertmanager, slack, mail = people
+    store, port = own_minio(), free_port()
+    place = table(store)
+    run = sluice(PIPELINE.format(broker=kafka.bootstrap, topic=load(), place=place),
+                 f"--ui-address=127.0.0.1:{port}", env=store.sluice_env())
+    prometheus = Prometheus(tmp_path / "prometheus", f"127.0.0.1:{port}", alertmanager.address)
+    try:
+        prometheus.wait('sluice_last_commit_timestamp_seconds{query="letters"} > 0')
+        store.process.kill()
+        prometheus.wait_alert("SluiceStoreDown", query="letters")
+        title = "The store of letters does not answer as it should"
+        wait_until(lambda: any(title in one.subject for one in mail.letters), title)
+        letter = next(one for one in mail.letters if title in one.subject)
+        assert letter.subject == f"[critical] {title}"
+        said = " ".join(letter.text.split())
+        assert re.search(r"again [\d.]+k? times in the last 5 minutes and commits nothing", said)
+        assert "Its last commit was at 20" in said
+        store.start()
+        wait_until(lambda: any(one.subject == f"[resolved] {title}" for one in mail.letters),
+                   "its end")
+        assert run.process.exit_code is None
+    finally:
+        prometheus.stop()
+
+
 # --- the runbook's commands -------------------------------------------------------------
 
 
