@@ -369,6 +369,31 @@ def test_a_store_that_is_away_reaches_people_and_its_return_too(
         prometheus.stop()
 
 
+def test_brokers_that_are_away_reach_people_and_their_return_too(
+        own_kafka, table, sluice, people, tmp_path):
+    alertmanager, slack, mail = people
+    broker, port, place = own_kafka(), free_port(), table()
+    name = broker.create_topic("events", 2)
+    text = PIPELINE.format(broker=broker.bootstrap, topic=name, place=place)
+    run = sluice(text.replace("'kafka.statistics.interval.ms' = '500', ", ""),
+                 f"--ui-address=127.0.0.1:{port}")
+    prometheus = Prometheus(tmp_path / "prometheus", f"127.0.0.1:{port}", alertmanager.address)
+    try:
+        broker.produce(name, ['{"id": 1}'])
+        prometheus.wait('sluice_last_commit_timestamp_seconds{query="letters"} > 0')
+        prometheus.wait('sluice_kafka_brokers_up{query="letters"} > 0')
+        broker.process.kill()
+        prometheus.wait_alert("SluiceKafkaDown", query="letters")
+        title = "Query letters reaches no Kafka broker"
+        wait_until(lambda: any(one.subject == f"[critical] {title}" for one in mail.letters), title)
+        assert run.process.exit_code is None
+        broker.start()
+        wait_until(lambda: any(one.subject == f"[resolved] {title}" for one in mail.letters),
+                   "its end")
+    finally:
+        prometheus.stop()
+
+
 # --- the runbook's commands -------------------------------------------------------------
 
 
