@@ -368,6 +368,10 @@ void monitor_attach(struct job_monitor *m, const struct plan *plan, struct query
         m->count = count;
     }
     advance(m);
+}
+
+void monitor_start(struct job_monitor *m)
+{
     thread_start(&m->sampler, "sampler", sample_always, m);
 }
 

@@ -122,6 +122,7 @@ struct monitor_query {
 
 void monitor_attach(struct job_monitor *m, const struct plan *plan, struct query *queries,
                     size_t count);
+void monitor_start(struct job_monitor *m); /* the sampler, until monitor_detach */
 void monitor_detach(struct job_monitor *m, struct query *queries, size_t count);
 /* A state has changed: those who wait are woken. */
 void monitor_changed(const struct query *q);

@@ -287,6 +287,7 @@ int job_run_plan(const struct plan *plan, const struct job_options *options, str
     }
     if (options->monitor != NULL) {
         monitor_attach(options->monitor, plan, queries, count);
+        monitor_start(options->monitor);
     }
     for (size_t i = 0; i < count; i++) {
         thread_start(&queries[i].supervisor, "query", supervise, &queries[i]);

@@ -9,6 +9,7 @@ readers and a ledger that share no code with Sluice.
     registry SchemaRegistry: Apicurio's, through its Confluent-compatible API
     sluice   Sluice: the binary with a pipeline file
     monitoring  Prometheus and Alertmanager with deploy/'s files, a webhook, a mail server
+    ui       Ui: a running sluice's API, held against docs/openapi.yaml
     delta    reading tables by delta-rs, and the log as it lies there
     spark    a Spark session with Delta, Kafka and S3
     ledger   which produced records are missing, doubled or wrong in a table
