@@ -213,6 +213,22 @@ def test_alerts_of_one_kind_come_as_one_message_and_warnings_only_to_slack(
     assert [letter.subject for letter in mail.letters] == ["[critical] SluiceDown & <it>"]
 
 
+def test_secrets_may_come_later(alertmanager, slack, mail):
+    """Without them it runs, says in its log what it misses, and sends once they are there."""
+    kept = {}
+    for file in sorted((alertmanager.process.folder / "secrets").iterdir()):
+        kept[file] = file.read_text()
+        file.unlink()
+    alertmanager.post([alert("SluiceDown", now())])
+    for file in kept:
+        alertmanager.process.wait_until(
+            lambda file=file: re.search(f"{file}.*no such file", alertmanager.process.output), "why")
+    assert not slack.posts and not mail.letters
+    for file, text in kept.items():
+        file.write_text(text)
+    wait_until(lambda: slack.posts and mail.letters, "messages")
+
+
 def test_the_alert_by_hand_of_the_page_arrives(alertmanager, slack, mail):
     page = (deps.TREE / "docs/monitoring.md").read_text()
     text = page.partition("\namtool alert add")[2].partition("\n```")[0].replace("\\\n", " ")

@@ -258,6 +258,14 @@ def test_panels_about_errors_show_the_errors(watched):
     watched.wait(f"({substituted(shown['Dropped records and bad fields, A'], 'holes')}) > 0")
 
 
+def test_a_healthy_program_with_bad_messages_raises_nothing_else(watched):
+    """Although the test's rules do not wait."""
+    watched.wait_alert("SluiceDeadLetters", query="letters")
+    watched.wait_alert("SluiceBadRecords", query="holes")
+    assert {alert["labels"]["alertname"] for alert in watched.alerts()} == {"SluiceDeadLetters",
+                                                                           "SluiceBadRecords"}
+
+
 # --- from the fault to the message ---------------------------------------------------
 
 
