@@ -85,6 +85,7 @@ static int attempt(struct query *q, struct err *err)
     {
         MUTEX_GUARD(&q->lock);
         q->figures.attempts++;
+        q->figures.under_way_us = 0;
         memcpy(q->figures.run_id, q->run_id, sizeof(q->run_id));
     }
     int rc = query_open_parts(q, err);

@@ -3,6 +3,7 @@
 
 import contextlib
 import functools
+import gzip
 import http.client
 import json
 import re
@@ -34,6 +35,11 @@ def _operation(method: str, path: str) -> dict | None:
     return None
 
 
+def _plain(answer: Answer) -> bytes:
+    packed = answer.headers.get("content-encoding") == "gzip"
+    return gzip.decompress(answer.body) if packed else answer.body
+
+
 def check(method: str, path: str, answer: Answer) -> None:
     """Raises when the document does not say that this request has such an answer."""
     assert answer.headers["content-security-policy"] == POLICY
@@ -52,7 +58,7 @@ def check(method: str, path: str, answer: Answer) -> None:
     [(kind, media)] = response["content"].items()
     assert kind in ("*/*", answer.headers["content-type"].split(";")[0])
     value = (json.loads(answer.body) if kind == "application/json"
-             else "" if kind == "*/*" else answer.body.decode())
+             else "" if kind == "*/*" else _plain(answer).decode())
     validator = jsonschema.Draft202012Validator(
         {**media["schema"], "components": document()["components"]},
         format_checker=jsonschema.Draft202012Validator.FORMAT_CHECKER)
@@ -100,8 +106,7 @@ class Ui:
     def raw(self, text: bytes) -> bytes:
         """Sends bytes as they are and reads to the end; b"" when it is hung up on."""
         said = b""
-        with self.dial() as connection, \
-                contextlib.suppress(ConnectionResetError, BrokenPipeError):
+        with self.dial() as connection, contextlib.suppress(OSError):  # hung up on: as good
             connection.sendall(text)
             connection.shutdown(socket.SHUT_WR)
             while part := connection.recv(65536):
