@@ -8,6 +8,7 @@ readers and a ledger that share no code with Sluice.
     s3       S3Client (own signatures), MinIO, Versitygw
     registry SchemaRegistry: Apicurio's, through its Confluent-compatible API
     sluice   Sluice: the binary with a pipeline file
+    monitoring  Prometheus and Alertmanager with deploy/'s files, a webhook, a mail server
     ui       Ui: a running sluice's API, held against docs/openapi.yaml
     delta    reading tables by delta-rs, and the log as it lies there
     status   a stand-in for the status page's server, with made-up states
