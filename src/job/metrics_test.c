@@ -124,8 +124,6 @@ static void check_suffix(const struct parsed *p, struct str suffix, bool has_bou
     assert_int_equal(bucket, has_bound);
     if (str_eq_c(p->type, "counter")) {
         assert_true(str_eq_c(suffix, "_total"));
-    } else if (str_eq_c(p->type, "info")) {
-        assert_true(str_eq_c(suffix, "_info"));
     } else if (str_eq_c(p->type, "histogram")) {
         assert_true(bucket || str_eq_c(suffix, "_count") || str_eq_c(suffix, "_sum"));
     } else {
