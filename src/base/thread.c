@@ -19,6 +19,7 @@
 #include "base/attr.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/pulse.h"
 
 static void check(int rc, const char *what)
 {
@@ -106,6 +107,7 @@ void cond_broadcast(struct cond *c)
 struct thread_start {
     thread_fn fn;
     void *user;
+    struct pulse *pulse;
     char name[16];
 };
 
@@ -114,6 +116,7 @@ static void *thread_main(void *arg)
     struct thread_start start = *(struct thread_start *)arg;
     mem_free(arg);
     pthread_setname_np(pthread_self(), start.name);
+    pulse_attach(start.pulse);
     start.fn(start.user);
     return NULL;
 }
@@ -124,6 +127,7 @@ void thread_start(struct thread *t, const char *name, thread_fn fn, void *user)
     struct thread_start *start = mem_new(struct thread_start);
     start->fn = fn;
     start->user = user;
+    start->pulse = pulse_attached();
     memcpy(start->name, name, strnlen(name, sizeof(start->name) - 1));
     /* A new thread inherits the mask: signals are for the main thread alone. */
     sigset_t all;

@@ -43,7 +43,8 @@ struct thread {
     bool running;
 };
 typedef void (*thread_fn)(void *user);
-/* Starts fn(user) under the given name (at most 15 characters are shown). All signals blocked. */
+/* Starts fn(user) under the given name (at most 15 characters are shown). All signals blocked; the
+ * starter's pulse is also the new thread's. */
 void thread_start(struct thread *t, const char *name, thread_fn fn, void *user);
 void thread_join(struct thread *t); /* a thread never started, or joined, is fine */
 

@@ -37,6 +37,7 @@ static int commit_batch(struct query *q, struct batch *batch, struct err *err)
     TRY(delta_sink_upload(sink, batch->copied.files, batch->copied.file_count, &batch->arena, &adds,
                           err));
     batch->uploaded_us = clock_mono_us();
+    pulse_step();
     if (batch->letters != NULL) {
         TRY(dead_table_commit(q->parts.dead, batch->letters, &batch->dead_copied, positions,
                               position_count, err));
@@ -51,6 +52,7 @@ static int commit_batch(struct query *q, struct batch *batch, struct err *err)
     };
     TRY(delta_sink_commit(sink, &out, adds, &batch->version, err));
     batch->committed_us = clock_mono_us();
+    pulse_step();
     return 0;
 }
 

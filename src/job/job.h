@@ -5,6 +5,8 @@
 #include "base/base.h"
 #include "plan/plan.h"
 
+struct service;
+
 /*
  * job - running a plan
  *
@@ -12,9 +14,10 @@
  * each supervised, until stopped, drained or failed.
  */
 struct job_options {
-    bool available_now; /* overrides the tables' triggers */
-    bool live;          /* a status line on the terminal instead of log lines per batch */
-    int64_t grace_us;   /* what a stop may take before work is abandoned; 0 = 10 s */
+    bool available_now;      /* overrides the tables' triggers */
+    bool live;               /* a status line on the terminal instead of log lines per batch */
+    int64_t grace_us;        /* what a stop may take before work is abandoned; 0 = 10 s */
+    struct service *service; /* the service manager; NULL = none */
 };
 
 /*

@@ -25,6 +25,12 @@ void query_set_state(struct query *q, enum job_state state, const char *reason)
     snprintf(q->figures.reason, sizeof(q->figures.reason), "%s", reason == NULL ? "" : reason);
 }
 
+void query_settle(struct query *q)
+{
+    MUTEX_GUARD(&q->lock);
+    q->figures.is_settled = true;
+}
+
 void query_fail(struct query *q, const struct err *err)
 {
     MUTEX_GUARD(&q->lock);
@@ -181,6 +187,7 @@ static void on_source_status(void *user, const struct source_status *status)
 {
     if (status->state == SOURCE_DOWN) {
         query_set_state(user, JOB_WAITING, status->reason);
+        query_settle(user);
     }
 }
 

@@ -31,6 +31,7 @@ enum query_trouble {
 /* Figures for people and programs; a copy is taken under the lock. */
 struct query_figures {
     enum job_state state;
+    bool is_settled;  /* has been running, or what it waits for is outside */
     char reason[256]; /* for JOB_WAITING and JOB_FAILED */
     int64_t input_rows, output_rows, bad_records, bad_fields, dropped, dead;
     int64_t batches, files, bytes;
@@ -75,6 +76,7 @@ struct query {
     char run_id[UUID_TEXT];
     char id[UUID_TEXT];
     struct thread supervisor;
+    struct pulse pulse; /* of all that works for it */
 
     struct query_parts parts;
     struct thread encoder, committer;
@@ -122,6 +124,8 @@ void query_fail(struct query *q, const struct err *err);
 /* Waits until no batch is under way, trouble or cancel; true = idle. */
 bool query_wait_idle(struct query *q);
 void query_set_state(struct query *q, enum job_state state, const char *reason);
+/* From here on the service is up: it runs, or what it waits for is not in this process. */
+void query_settle(struct query *q);
 /* Reads what is there at the start, and ends. */
 bool query_is_bounded(const struct query *q);
 /* Positions of all started partitions; in `arena`. */

@@ -279,6 +279,9 @@ static int fill_batch(struct query *q, struct err *err)
     int rc = 0;
     bool placed = true;
     while (rc == 0 && placed && !is_broken(q, &f) && !is_cut(q, &f)) {
+        if (pipeline_is_idle(q, &f)) {
+            pulse_step(); /* else it is for encoder and committer to make steps */
+        }
         rc = poll_sources(q, &f, &placed, err);
         if (!f.handed) {
             advance_tick(q);
