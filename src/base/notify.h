@@ -20,7 +20,7 @@ struct notify {
     int fd; /* -1 = nobody wants to know */
     struct sockaddr_un address;
     unsigned address_bytes; /* socklen_t */
-    int64_t watchdog_us; /* 0 = none */
+    int64_t watchdog_us;    /* 0 = none */
 };
 
 /* Reads the environment. ERR_CONFIG: it makes no sense; then, as without NOTIFY_SOCKET, nothing is
