@@ -18,6 +18,7 @@
 
 #include "base/attr.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/pulse.h"
 
@@ -109,6 +110,8 @@ struct thread_start {
     void *user;
     struct pulse *pulse;
     char name[16];
+    char *query; /* of the starter's log lines */
+    int64_t batch;
 };
 
 static void *thread_main(void *arg)
@@ -117,6 +120,9 @@ static void *thread_main(void *arg)
     mem_free(arg);
     pthread_setname_np(pthread_self(), start.name);
     pulse_attach(start.pulse);
+    log_set_query(start.query);
+    mem_free(start.query);
+    (void)log_enter_batch(start.batch);
     start.fn(start.user);
     return NULL;
 }
@@ -128,6 +134,8 @@ void thread_start(struct thread *t, const char *name, thread_fn fn, void *user)
     start->fn = fn;
     start->user = user;
     start->pulse = pulse_attached();
+    start->query = mem_strdup(log_query());
+    start->batch = log_context_now().batch;
     memcpy(start->name, name, strnlen(name, sizeof(start->name) - 1));
     /* A new thread inherits the mask: signals are for the main thread alone. */
     sigset_t all;

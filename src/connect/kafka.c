@@ -29,11 +29,14 @@
  */
 #include "connect/kafka.h"
 
+#include "connect/kafka_log.h"
 #include "connect/kafka_source.h"
 
 #define POLL_SLICE_US  100000
 #define SERVE_ROUND_US 500000
-#define CLOSE_GRACE_US 500000
+/* For a last word to lag tools. The first coordinator of a cluster takes a while. */
+#define CLOSE_PATIENCE_US 5000000
+#define CLOSE_HURRY_US    500000
 /* Of the seek that follows an assignment. */
 #define VALIDATE_PATIENCE_US 2000000
 #define VALIDATE_SEEK_MS     1000
@@ -69,12 +72,18 @@ static void kafka_packet_free(struct packet *base)
     mem_free(packet);
 }
 
-/* librdkafka's own lines; errors worth a person's attention come through `status`. */
+/* librdkafka's own threads know no query. */
 static void kafka_on_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
 {
-    (void)level;
-    log_line(LOG_DEBUG, "librdkafka", LOG_S("client", rk != NULL ? rd_kafka_name(rk) : ""),
-             LOG_S("facility", facility), LOG_S("text", text), LOG_END);
+    const struct kafka_source *s = rk != NULL ? rd_kafka_opaque(rk) : NULL;
+    bool is_strange = s != NULL && log_query()[0] == '\0';
+    if (is_strange) {
+        log_set_query(s->query);
+    }
+    kafka_log_callback(rk, level, facility, text);
+    if (is_strange) {
+        log_set_query(NULL);
+    }
 }
 
 static void kafka_settings_copy(struct kafka_source *s, const struct settings *settings)
@@ -195,11 +204,8 @@ static void kafka_close(struct source *base)
         cond_broadcast(&s->changed);
     }
     thread_join(&s->watcher);
-    /* A last word to lag tools may be on its way. */
-    int64_t until_us = clock_mono_us() + CLOSE_GRACE_US;
-    while (kafka_group_is_busy(s) && clock_mono_us() < until_us) {
-        rd_kafka_poll(s->rk, 10);
-    }
+    bool hurry = stop_is_set(s->stop) || s->base.status.state == SOURCE_DOWN;
+    kafka_group_finish(s, hurry ? CLOSE_HURRY_US : CLOSE_PATIENCE_US);
     kafka_source_free(s);
 }
 
