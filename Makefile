@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help deps build test unit scenario integration asan tsan sim fault fuzz bench \
-	bench-formats demo format tidy clean docs install
+	bench-formats demo format tidy clean docs install deb tarball test-install
 
 DEPS := $(shell tools/deps prefix)
 PYTEST := $(DEPS)/venv/bin/pytest
@@ -71,7 +71,16 @@ tidy: deps ## lint: folders, names, format, sizes, banned calls
 	@tools/tidy $(BUILD)
 
 install: build ## into PREFIX (default /usr/local)
-	@meson install -C $(BUILD) --no-rebuild
+	@ninja -C $(BUILD) installed && meson install -C $(BUILD) --no-rebuild $(if $(DESTDIR),--destdir $(DESTDIR))
+
+deb: deps ## dist/sluice_VERSION_ARCH.deb
+	@tools/package deb
+
+tarball: deps ## dist/sluice-VERSION-linux-MACHINE.tar.gz, which needs glibc alone
+	@tools/package tarball
+
+test-install: deps ## the packages for real: a bare chroot, a container with systemd; some minutes
+	@tests/stack/install/run $(ARGS)
 
 clean: ## forget the build
 	@rm -rf build build-*

@@ -16,7 +16,7 @@ atomic_bool failpoint_is_set;
 
 static struct {
     struct str name;
-    bool pause;
+    bool pause, hang;
     atomic_long countdown;
 } point;
 
@@ -36,7 +36,10 @@ __attribute__((constructor)) void failpoint_read(void)
         (void)str_to_i64(part, &nth);
     }
     atomic_store(&point.countdown, nth);
-    point.pause = str_split(&rest, ':', &part) && str_eq(part, STR("pause"));
+    part = STR_NULL;
+    (void)str_split(&rest, ':', &part);
+    point.pause = str_eq(part, STR("pause"));
+    point.hang = str_eq(part, STR("hang"));
 }
 
 void failpoint_hit(const char *name)
@@ -45,6 +48,9 @@ void failpoint_hit(const char *name)
         return;
     }
     if (atomic_fetch_sub(&point.countdown, 1) == 1) {
+        while (point.hang) {
+            pause();
+        }
         kill(getpid(), point.pause ? SIGSTOP : SIGKILL);
     }
 }

@@ -7,7 +7,8 @@
  *
  * SLUICE_FAILPOINT="name" kills the process (SIGKILL) when it first gets to
  * that place, "name:3" at the third time, "name:1:pause" stops it with SIGSTOP
- * there instead.  The variable is read before main; without it a point costs a load and a branch.
+ * there instead, and "name:1:hang" lets the thread that gets there hang for ever.  The variable is
+ * read before main; without it a point costs a load and a branch.
  */
 #include <stdatomic.h>
 #include <stdbool.h>

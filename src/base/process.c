@@ -20,6 +20,7 @@
 
 #include "base/clock.h"
 #include "base/fs.h"
+#include "base/pulse.h"
 
 #define LOOK_MS  5    /* how often deadline and stop are looked at */
 #define CLOSE_US 1000 /* the same, and for the end, once stderr is closed */
@@ -101,6 +102,7 @@ int process_run(const char *const *argv, int64_t deadline_mono_us, struct stop *
     for (;;) {
         int status = 0;
         listen_once(&said, bytes_max, ret_stderr);
+        pulse_step();
         pid_t ended = waitpid(pid, &status, WNOHANG);
         if (ended < 0 && errno != EINTR) {
             return err_set_errno(err, errno, "cannot wait for \"%s\"", argv[0]);

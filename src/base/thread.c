@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/pulse.h"
 
 static void check(int rc, const char *what)
 {
@@ -107,6 +108,7 @@ void cond_broadcast(struct cond *c)
 struct thread_start {
     thread_fn fn;
     void *user;
+    struct pulse *pulse;
     char name[16];
     char *query; /* of the starter's log lines */
     int64_t batch;
@@ -117,6 +119,7 @@ static void *thread_main(void *arg)
     struct thread_start start = *(struct thread_start *)arg;
     mem_free(arg);
     pthread_setname_np(pthread_self(), start.name);
+    pulse_attach(start.pulse);
     log_set_query(start.query);
     mem_free(start.query);
     (void)log_enter_batch(start.batch);
@@ -130,6 +133,7 @@ void thread_start(struct thread *t, const char *name, thread_fn fn, void *user)
     struct thread_start *start = mem_new(struct thread_start);
     start->fn = fn;
     start->user = user;
+    start->pulse = pulse_attached();
     start->query = mem_strdup(log_query());
     start->batch = log_context_now().batch;
     memcpy(start->name, name, strnlen(name, sizeof(start->name) - 1));

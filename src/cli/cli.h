@@ -65,6 +65,16 @@ void cli_logging_open_early(int argc, char **argv);
 /* help.c */
 void cli_help_all(struct buf *out);
 void cli_help_command(const struct cli_command *command, struct buf *out);
+/* "-f, --format table|csv" and what it does, with its preset. */
+void cli_help_option(const struct cli_option *o, struct buf *ret_left, struct buf *ret_right);
+
+/* man.c: the same as troff */
+void cli_man_all(struct buf *out);
+void cli_man_command(const struct cli_command *command, struct buf *out);
+
+/* completion.c: for bash, zsh and fish. ERR_CONFIG: none of them (`shell` may be NULL). */
+#define CLI_SHELLS "bash|zsh|fish"
+int cli_completion(const char *shell, struct buf *out, struct err *err);
 
 /* exit.c: what a result means for the caller of the process */
 enum cli_exit {

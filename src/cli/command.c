@@ -168,11 +168,25 @@ static int show_help(int argc, char **argv, struct err *err)
         job_monitor_metrics_markdown(&text); /* docs/metrics.md */
         return cli_out_write(buf_str(&text), err);
     }
+    if (str_eq(name, STR("completion"))) {
+        TRY(cli_completion(argc > 1 ? argv[1] : NULL, &text, err));
+        return cli_out_write(buf_str(&text), err);
+    }
+    bool is_man = str_eq(name, STR("man"));
+    if (is_man && argc == 1) {
+        cli_man_all(&text);
+        return cli_out_write(buf_str(&text), err);
+    }
+    name = is_man ? str_of(argv[1]) : name;
     const struct cli_command *command = cli_command_find(name);
     if (command == NULL) {
         return unknown_command(name, err);
     }
-    cli_help_command(command, &text);
+    if (is_man) {
+        cli_man_command(command, &text);
+    } else {
+        cli_help_command(command, &text);
+    }
     return cli_out_write(buf_str(&text), err);
 }
 

@@ -2,8 +2,8 @@
 /*
  * exit - what a result means for the caller of the process
  *
- * One function maps error codes to exit codes, one table documents them; service
- * units rely on 6 and 7 (never restart) and on 4 (restart).
+ * One function maps error codes to exit codes, one table documents them; the service
+ * unit (deploy/systemd) restarts after 1 and 4, and not after the others.
  */
 #include <stdio.h>
 #include <unistd.h>

@@ -52,29 +52,34 @@ static void add_row(struct buf *out, const char *left, const char *right)
     add_wrapped(out, right, COLUMN);
 }
 
-static void add_option(struct buf *out, const struct cli_option *o)
+void cli_help_option(const struct cli_option *o, struct buf *left, struct buf *right)
 {
-    AUTO_BUF struct buf left = {0};
-    AUTO_BUF struct buf right = {0};
     if (o->letter != 0) {
-        buf_printf(&left, "-%c, ", o->letter);
+        buf_printf(left, "-%c, ", o->letter);
     }
-    buf_printf(&left, "--%s", o->name);
+    buf_printf(left, "--%s", o->name);
     if (o->type != CLI_FLAG) {
-        buf_printf(&left, " %s", o->type == CLI_CHOICE ? o->choices : o->value);
+        buf_printf(left, " %s", o->type == CLI_CHOICE ? o->choices : o->value);
     }
     if (o->actions != NULL) {
         struct str rest = str_of(o->actions);
         struct str part;
         for (int i = 0; str_split(&rest, '|', &part); i++) {
-            buf_printf(&right, "%s%.*s", i == 0 ? "" : ", ", STR_FMT(part));
+            buf_printf(right, "%s%.*s", i == 0 ? "" : ", ", STR_FMT(part));
         }
-        buf_add_c(&right, ": ");
+        buf_add_c(right, ": ");
     }
-    buf_add_c(&right, o->help);
+    buf_add_c(right, o->help);
     if (o->preset != NULL && o->type != CLI_FLAG) {
-        buf_printf(&right, " (default %s)", o->preset);
+        buf_printf(right, " (default %s)", o->preset);
     }
+}
+
+static void add_option(struct buf *out, const struct cli_option *o)
+{
+    AUTO_BUF struct buf left = {0};
+    AUTO_BUF struct buf right = {0};
+    cli_help_option(o, &left, &right);
     add_row(out, left.ptr, right.ptr);
 }
 
@@ -96,8 +101,10 @@ void cli_help_all(struct buf *out)
         add_row(out, cli_command_all[i]->name, cli_command_all[i]->summary);
     }
     add_row(out, "help", "show this, or the help of one command");
-    buf_add_c(out, "\n`sluice help COMMAND` shows its options and examples.\n"
-                   "\nA first try, with everything inside: sluice demo\n");
+    buf_add_c(out,
+              "\n`sluice help COMMAND` shows its options and examples, `sluice help options` those "
+              "of\npipeline files; `sluice help completion " CLI_SHELLS "` is for the shell.\n"
+              "\nA first try, with everything inside: sluice demo\n");
     add_exit_codes(out);
 }
 

@@ -15,6 +15,7 @@
 
 #define BACKOFF_FIRST_US ((int64_t)500000)
 #define BACKOFF_MAX_US   ((int64_t)30 * 1000000)
+#define LOOK_US          ((int64_t)500000)
 
 static const char environment_pipeline[] =
     "CREATE STREAM messages USING kafka OPTIONS (\n"
@@ -84,8 +85,11 @@ int cli_pipeline_await(struct plan *plan, struct stop *stop, struct err *err)
             return rc;
         }
         log_err(LOG_WARN, "trying again", err);
-        if (stop_wait_us(stop, backoff_us)) {
-            return err_set(err, ERR_CANCELED, "stopped");
+        for (int64_t left = backoff_us; left > 0; left -= LOOK_US) {
+            pulse_step();
+            if (stop_wait_us(stop, left < LOOK_US ? left : LOOK_US)) {
+                return err_set(err, ERR_CANCELED, "stopped");
+            }
         }
         backoff_us = backoff_us * 2 > BACKOFF_MAX_US ? BACKOFF_MAX_US : backoff_us * 2;
     }

@@ -10,6 +10,7 @@
 #include "cli/stops.h"
 #include "cli/ui.h"
 #include "job/job.h"
+#include "job/service.h"
 
 struct run_values {
     struct cli_common common;
@@ -22,6 +23,25 @@ struct run_values {
 static bool is_live(const struct run_values *v)
 {
     return !v->no_live && log_format_now() == LOG_LOGFMT && isatty(STDERR_FILENO) == 1;
+}
+
+/* Columns may be waited for as long as there is no message: then the service is up, and waits. */
+static int await_columns(struct plan *plan, struct service *service, struct stop *stop,
+                         struct err *err)
+{
+    struct pulse pulse = {0};
+    pulse_attach(&pulse);
+    service_watch(service, &pulse);
+    vec_foreach (const struct plan_stream, stream, &plan->streams) {
+        if (stream->row_type == NULL) {
+            service_status(service, STR("looking for the columns"));
+            service_ready(service);
+        }
+    }
+    int rc = cli_pipeline_await(plan, stop, err);
+    service_unwatch(service, &pulse);
+    pulse_attach(NULL);
+    return rc;
 }
 
 static int run_file(const struct cli_args *args, const void *values, struct err *err)
@@ -45,7 +65,9 @@ static int run_file(const struct cli_args *args, const void *values, struct err 
     if (options.live && ui.http != NULL) {
         cli_out_note("status page: %s\n", http_url(ui.http));
     }
-    int rc = cli_pipeline_await(plan, &stops.stop, err);
+    AUTO_SERVICE struct service *service = service_open();
+    options.service = service;
+    int rc = await_columns(plan, service, &stops.stop, err);
     if (rc == ERR_CANCELED && !stop_is_set(&stops.now)) {
         return 0; /* stopped before there was anything to run */
     }

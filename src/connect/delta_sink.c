@@ -818,6 +818,7 @@ int delta_sink_partition_key(const struct column *in, size_t rows, struct column
 static void checkpoint_run(void *user)
 {
     struct delta_sink *sink = user;
+    pulse_attach(NULL); /* beside the query: its steps are not the query's */
     struct err err;
     int64_t rows = 0;
     FAILPOINT("before_checkpoint");

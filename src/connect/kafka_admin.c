@@ -79,6 +79,7 @@ static struct kafka_patience kafka_patience_begin(struct kafka_source *s, struct
 static int kafka_patience_check(struct kafka_patience *p, struct err *err)
 {
     struct kafka_source *s = p->s;
+    pulse_step();
     if (p->wait.is_job) {
         rd_kafka_poll(s->admin, 0);
         rd_kafka_poll(s->rk, 0);

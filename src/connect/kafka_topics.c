@@ -549,6 +549,7 @@ void kafka_topics_watch(void *source)
 {
     struct kafka_source *s = source;
     assert(s->magic == KAFKA_SOURCE_MAGIC);
+    pulse_attach(NULL); /* that this thread is well says nothing of the query */
     int64_t pause_us = s->refresh_us;
     while (kafka_watch_sleep(s, pause_us)) {
         AUTO_DESCRIPTIONS struct kafka_descriptions found = {0};

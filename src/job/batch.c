@@ -413,6 +413,7 @@ static int scan_fill(struct sql_scan *scan, void *ptr, struct column *const *col
 {
     struct batch_input *in = CONTAINER_OF(scan, struct batch_input, scan);
     int rc = fill(in, ptr, columns, capacity, err);
+    pulse_step_of(in->batch->pulse);
     /* ERR_CANCELED only says that somebody else has failed. */
     if (rc < 0 && rc != ERR_CANCELED) {
         struct batch *batch = in->batch;
@@ -452,6 +453,7 @@ struct batch *batch_new(const struct plan_query *query, struct source *const *so
     struct batch *batch = mem_new(struct batch);
     mutex_init(&batch->lock);
     batch->number = number;
+    batch->pulse = pulse_attached();
     batch->version = -1;
     batch->failure_reason = "sql";
     batch->oldest_record_us = INT64_MAX;

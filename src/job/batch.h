@@ -87,8 +87,9 @@ struct batch_input {
 };
 
 struct batch {
-    struct arena arena; /* everything with the batch's life */
-    int64_t number;     /* of this run, from 0 */
+    struct arena arena;  /* everything with the batch's life */
+    int64_t number;      /* of this run, from 0 */
+    struct pulse *pulse; /* of the query; what DuckDB takes is a step of it */
     struct batch_input *inputs;
     size_t input_count;
     size_t message_limit; /* 0 = none; a retry in smaller pieces */

@@ -39,6 +39,7 @@ static int commit_batch(struct query *q, struct batch *batch, struct err *err)
     TRY(delta_sink_upload(sink, batch->copied.files, batch->copied.file_count, &batch->arena, &adds,
                           err));
     batch->uploaded_us = clock_mono_us();
+    pulse_step();
     if (batch->letters != NULL) {
         TRY(dead_table_commit(q->parts.dead, batch->letters, &batch->dead_copied, positions,
                               position_count, err));
@@ -54,6 +55,7 @@ static int commit_batch(struct query *q, struct batch *batch, struct err *err)
     struct delta_counters before = *delta_sink_counters(sink);
     TRY(delta_sink_commit(sink, &out, adds, &batch->version, err));
     batch->committed_us = clock_mono_us();
+    pulse_step();
     announce_commit(batch, &before, delta_sink_counters(sink));
     return 0;
 }

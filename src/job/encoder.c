@@ -233,6 +233,7 @@ static void encode_one(struct query *q, struct batch *batch)
         return;
     }
     batch->encoded_us = clock_mono_us();
+    pulse_step();
     if (queue_push(q->to_commit, batch, 1, INT64_MAX) != QUEUE_OK) {
         query_let_go(q, batch);
     }

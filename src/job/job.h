@@ -5,6 +5,8 @@
 #include "base/base.h"
 #include "plan/plan.h"
 
+struct service;
+
 /*
  * job - running a plan
  *
@@ -17,6 +19,7 @@ struct job_options {
     bool available_now;          /* overrides the tables' triggers */
     bool live;                   /* a status line on the terminal instead of log lines per batch */
     int64_t grace_us;            /* what a stop may take before work is abandoned; 0 = 10 s */
+    struct service *service;     /* the service manager; NULL = none */
     struct job_monitor *monitor; /* shows the queries and commands them; borrowed; NULL = none */
 };
 

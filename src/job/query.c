@@ -64,6 +64,12 @@ void query_note_table(struct query *q)
     };
 }
 
+void query_settle(struct query *q)
+{
+    MUTEX_GUARD(&q->lock);
+    q->figures.is_settled = true;
+}
+
 void query_fail(struct query *q, const struct err *err)
 {
     MUTEX_GUARD(&q->lock);
@@ -247,6 +253,7 @@ static void on_source_status(void *user, const struct source_status *status)
     job_on_source_status(w->stream, status);
     if (status->state == SOURCE_DOWN) {
         query_set_state(w->q, JOB_WAITING, status->reason);
+        query_settle(w->q);
     }
 }
 

@@ -53,6 +53,7 @@ struct query_figures {
     struct delta_counters delta;                                   /* of all attempts */
     struct query_table at;
     struct query_committed last_commit;
+    bool is_settled;  /* has been running, or what it waits for is outside */
     char reason[256]; /* for JOB_WAITING and JOB_FAILED */
     int64_t input_rows, output_rows, bad_records, bad_fields, dropped, dead;
     int64_t batches, files, bytes;
@@ -105,7 +106,8 @@ struct query {
     char run_id[UUID_TEXT];
     char id[UUID_TEXT];
     struct thread supervisor;
-    int64_t begun_us; /* mono; the supervisor's */
+    struct pulse pulse; /* of all that works for it */
+    int64_t begun_us;   /* mono; the supervisor's */
 
     struct query_parts parts;
     struct thread encoder, committer;
@@ -165,6 +167,8 @@ void query_fail(struct query *q, const struct err *err);
 /* Waits until no batch is under way, trouble or cancel; true = idle. */
 bool query_wait_idle(struct query *q);
 void query_set_state(struct query *q, enum job_state state, const char *reason);
+/* From here on the service is up: it runs, or what it waits for is not in this process. */
+void query_settle(struct query *q);
 /* Reads what is there at the start, and ends. */
 bool query_is_bounded(const struct query *q);
 /* Positions of all started partitions; in `arena`. */

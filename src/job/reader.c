@@ -286,6 +286,9 @@ static int fill_batch(struct query *q, struct err *err)
     bool placed = true;
     q->filling = f.batch;
     while (rc == 0 && placed && !is_broken(q, &f) && !is_cut(q, &f)) {
+        if (pipeline_is_idle(q, &f)) {
+            pulse_step(); /* else it is for encoder and committer to make steps */
+        }
         rc = poll_sources(q, &f, &placed, err);
         monitor_publish(q);
         if (!f.handed) {
@@ -609,6 +612,7 @@ static void stay_paused(struct query *q)
     }
     query_set_state(q, JOB_PAUSED, NULL);
     monitor_publish(q);
+    pulse_step(); /* to wait for a command is no hang */
     (void)stop_wait_us(q->stop, NAP_US);
     advance_tick(q);
 }

@@ -17,12 +17,15 @@
 
 #include "job/announce.h"
 #include "job/monitor_query.h"
+#include "job/service.h"
 #include "job/status.h"
 
 #define GRACE_US_PRESET  (10 * (int64_t)1000000)
 #define BACKOFF_FIRST_US ((int64_t)500000)
 #define BACKOFF_MAX_US   ((int64_t)60 * 1000000)
 #define LOOK_US          50000
+#define TELL_US          1000000 /* between two words to the service manager */
+#define STATUS_BYTES_MAX 1000
 
 /* Batches between the threads: one waiting beside the one being worked on. */
 #define PIPELINE_BATCHES 1
@@ -55,6 +58,7 @@ static int attempt_running(struct query *q, struct err *err)
     thread_start(&q->encoder, "encoder", query_encode, q);
     thread_start(&q->committer, "committer", query_commit, q);
     query_set_state(q, JOB_RUNNING, NULL);
+    query_settle(q);
     announce_running(q);
     int rc = query_read(q, err);
     if (rc < 0) {
@@ -125,6 +129,19 @@ static void end_query(struct query *q, int rc, const struct err *err)
     cond_broadcast(&q->changed);
 }
 
+/* True when the stop is set. A pause is no hang: it is full of steps. */
+static bool back_off(struct query *q, int64_t wait_us)
+{
+    int64_t until = clock_mono_us() + wait_us;
+    for (int64_t left = wait_us; left > 0; left = until - clock_mono_us()) {
+        pulse_step();
+        if (stop_wait_us(q->stop, left < LOOK_US ? left : LOOK_US)) {
+            return true;
+        }
+    }
+    return stop_is_set(q->stop);
+}
+
 /* A cancel ends an attempt; the next one begins with a new flag. Somebody may be canceling. */
 static void renew_cancel(struct query *q)
 {
@@ -138,6 +155,8 @@ static void supervise(void *user)
     struct query *q = user;
     AUTO_FREE char *name = str_dup(q->table->query_name);
     log_set_query(name);
+    pulse_attach(&q->pulse);
+    service_watch(q->options->service, &q->pulse);
     struct rng rng;
     rng_init(&rng, (uint64_t)clock_mono_us());
     int64_t backoff_us = BACKOFF_FIRST_US;
@@ -162,13 +181,15 @@ static void supervise(void *user)
         monitor_keep_error(q, "attempt", err_code_name(err.code), err.msg, true);
         announce_retry(&err, wait_us);
         query_set_state(q, JOB_WAITING, err.msg);
-        if (stop_wait_us(q->stop, wait_us)) {
+        query_settle(q);
+        if (back_off(q, wait_us)) {
             end_query(q, 0, NULL);
             break;
         }
         backoff_us = backoff_us * 2 > BACKOFF_MAX_US ? BACKOFF_MAX_US : backoff_us * 2;
         renew_cancel(q);
     }
+    service_unwatch(q->options->service, &q->pulse);
     log_set_query(NULL);
 }
 
@@ -245,12 +266,48 @@ static void watch_stop(struct query *q, bool stopping, bool now, int64_t grace_u
     }
 }
 
+struct telling {
+    int64_t at_us; /* of the last status */
+};
+
+/* Up = every query is, or has ended before it was; not when none is. */
+static void tell_service(struct telling *t, struct query *queries, size_t count,
+                         const struct job_options *options, bool is_stopping)
+{
+    int64_t now = clock_mono_us();
+    bool is_up = true;
+    bool any = false;
+    AUTO_BUF struct buf text = {0};
+    bool is_due = now - t->at_us >= TELL_US;
+    for (size_t i = 0; i < count; i++) {
+        MUTEX_GUARD(&queries[i].lock);
+        any = any || queries[i].figures.is_settled;
+        is_up = is_up && (queries[i].figures.is_settled || queries[i].ended);
+        if (is_due && text.len < STATUS_BYTES_MAX) {
+            status_summary(&text, queries[i].table->query_name, &queries[i].figures);
+        }
+    }
+    if (is_due) {
+        t->at_us = now;
+        buf_add_char(&text, '\0');
+        log_mask_text(text.ptr);
+        service_status(options->service, str_of(text.ptr));
+    }
+    if (is_up && any) {
+        service_ready(options->service);
+    }
+    if (is_stopping) {
+        service_stopping(options->service);
+    }
+}
+
 static void watch(struct query *queries, size_t count, const struct job_options *options,
                   struct stop *stop, struct stop *now)
 {
     int64_t grace_us = options->grace_us > 0 ? options->grace_us : GRACE_US_PRESET;
     bool told = false;
     struct status status;
+    struct telling telling = {0};
     status_begin(&status, options->live);
     while (!all_ended(queries, count)) {
         for (size_t i = 0; i < count; i++) {
@@ -269,12 +326,15 @@ static void watch(struct query *queries, size_t count, const struct job_options 
         for (size_t i = 0; i < count; i++) {
             watch_stop(&queries[i], stopping, stop_is_set(now), grace_us);
         }
+        tell_service(&telling, queries, count, options, stopping);
+        pulse_step();
         if (stopping) {
             clock_sleep_us(LOOK_US);
         } else {
             (void)stop_wait_us(stop, LOOK_US);
         }
     }
+    tell_service(&telling, queries, count, options, true); /* all may end between two looks */
     status_end(&status);
 }
 
@@ -299,7 +359,13 @@ int job_run_plan(const struct plan *plan, const struct job_options *options, str
     for (size_t i = 0; i < count; i++) {
         thread_start(&queries[i].supervisor, "query", supervise, &queries[i]);
     }
+    struct pulse pulse = {0};
+    struct pulse *outer = pulse_attached();
+    pulse_attach(&pulse); /* after the threads have started: theirs are their own */
+    service_watch(options->service, &pulse);
     watch(queries, count, options, stop, now);
+    service_unwatch(options->service, &pulse);
+    pulse_attach(outer);
     int rc = 0;
     for (size_t i = 0; i < count; i++) {
         thread_join(&queries[i].supervisor);

@@ -97,6 +97,24 @@ void status_show(struct status *s, struct str name, size_t index,
     (void)fflush(stderr);
 }
 
+void status_summary(struct buf *out, struct str name, const struct query_figures *f)
+{
+    buf_printf(out, "%s%.*s %s", out->len > 0 ? "; " : "", STR_FMT(name), job_state_name(f->state));
+    if (f->reason[0] != '\0') {
+        buf_printf(out, " (%s)", f->reason);
+    }
+    buf_add_c(out, ", ");
+    add_grouped(out, f->output_rows);
+    buf_add_c(out, " rows");
+    if (f->version >= 0) {
+        buf_printf(out, ", version %" PRId64, f->version);
+    }
+    if (f->lag >= 0) {
+        buf_add_c(out, ", lag ");
+        add_grouped(out, f->lag);
+    }
+}
+
 void status_end(struct status *s)
 {
     if (s->live && s->lines > 0) {

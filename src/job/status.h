@@ -29,4 +29,7 @@ void status_show(struct status *s, struct str name, size_t index,
                  const struct query_figures *figures);
 void status_end(struct status *s);
 
+/* The same in short, for the service manager: appends "name running, 12 rows, …". */
+void status_summary(struct buf *out, struct str name, const struct query_figures *figures);
+
 #endif

@@ -489,6 +489,7 @@ static int poll_sample(struct sample *s, struct source *source)
     struct err *err = s->r->err;
     while (s->messages < s->stream->sample_rows) {
         int64_t now = clock_mono_us();
+        pulse_step();
         if (now >= s->until_us || (s->until_us == INT64_MAX && now >= s->wait_until_us)) {
             return 0;
         }

@@ -117,6 +117,7 @@ CURLcode store_http_pool_perform(struct store_http_handle *h, int64_t deadline_u
     assert(mc == CURLM_OK);
     for (;;) {
         int running = 0;
+        pulse_step();
         mc = curl_multi_perform(h->multi, &running);
         assert(mc == CURLM_OK);
         if (running == 0) {

@@ -11,7 +11,7 @@
 # $PREFIX/scratch/     working folders, removed at the end
 
 RECIPES=(librdkafka duckdb uplot kafka spark python readers minio versitygw apicurio axe prometheus
-    dashboards yyjson)
+    dashboards yyjson minimal systemd)
 
 say() { printf 'deps: %s\n' "$*" >&2; }
 die() {
