@@ -12,6 +12,7 @@
  *      holding one: what lies between two critical sections is where races are.
  *  (3) Threads that are not ours (DuckDB's workers) may lock, but not wait.
  */
+#include "base/pulse.h"
 #include "base/thread.h"
 
 #include "fiber.h"
@@ -131,6 +132,21 @@ void thread_join(struct thread *t)
     }
     fiber_free(fiber);
     t->running = false;
+}
+
+/* Nobody watches over fibers, and they share what is a thread's own. */
+void pulse_attach(struct pulse *pulse)
+{
+    (void)pulse;
+}
+
+struct pulse *pulse_attached(void)
+{
+    return NULL;
+}
+
+void pulse_step(void)
+{
 }
 
 void stop_init(struct stop *s)
