@@ -17,7 +17,17 @@ DUCKDB_SDIST_SHA256=166a91dbfacfc0c9f08cc76c0243cb6d3d4296bfab5bad72a3cfb63140a5
 
 deps_build() {
     apt_install "${APT_BUILD[@]}"
-    need_program npm nodejs npm
+    deps_libraries
+}
+
+deps_compile() {
+    apt_install "${APT_COMPILE[@]}"
+    deps_libraries
+}
+
+deps_libraries() {
+    # Libraries that are there already, as a mounted prefix has them, need no client.
+    recipe_is_made librdkafka && recipe_is_made duckdb || need_program npm nodejs npm
     recipe_make librdkafka
     recipe_make duckdb
 }
