@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# requirements.sh - write requirements.txt anew from requirements.in
+# requirements.sh - write requirements.txt and readers.txt anew from their .in files
 #
 # Every package with its exact version and the hashes of all its files, so that
 # pip refuses anything else.  Versions that are there already are kept; pass
@@ -37,3 +37,11 @@ hash=$(sha256sum "$scratch"/delta_spark-*.whl | cut -d' ' -f1)
     printf 'delta-spark==%s \\\n    --hash=sha256:%s\n' "$DELTA_SPARK" "$hash"
 } >"$scratch/new.txt"
 mv "$scratch/new.txt" requirements.txt
+
+grep -v '^#' readers.txt >"$scratch/readers.txt" 2>/dev/null || true
+compile readers.in "$scratch/readers.txt" "$@"
+{
+    echo "# Made by tools/requirements.sh from readers.in; install with --no-deps."
+    cat "$scratch/readers.txt"
+} >"$scratch/new.txt"
+mv "$scratch/new.txt" readers.txt

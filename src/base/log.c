@@ -9,6 +9,9 @@
  *  (3) Whatever the values are, a line is one line and in JSON format one valid
  *      object: text given as JSON is parsed and printed again.
  *  (4) A line larger than LINE_MAX_BYTES is replaced by one that says so.
+ *  (5) No field has the name of another one: what a line says itself goes before its context.
+ *
+ * Which of repeating lines are written is log_limit.c.
  */
 #include "base/log.h"
 
@@ -24,6 +27,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/log_limit.h"
 #include "base/mem.h"
 #include "base/thread.h"
 #include "base/uri.h"
@@ -33,9 +37,22 @@
 #define SECRET_MIN_BYTES 4
 #define MASK             "***"
 
-static _Atomic int log_level = LOG_INFO;
+static const char *const level_names[] = {"debug", "info", "warn", "error"};
+static const char *const module_names[] = {"base",    "column", "store", "codec", "sql",  "delta",
+                                           "connect", "kafka",  "plan",  "job",   "http", "cli"};
+static_assert(ARRAY_COUNT(level_names) == LOG_LEVEL_COUNT, "a name for each level");
+static_assert(ARRAY_COUNT(module_names) == LOG_MODULE_COUNT, "a name for each module");
+
+#define ALL_INFO                                                                                   \
+    {                                                                                              \
+        LOG_INFO, LOG_INFO, LOG_INFO, LOG_INFO, LOG_INFO, LOG_INFO, LOG_INFO, LOG_INFO, LOG_INFO,  \
+            LOG_INFO, LOG_INFO, LOG_INFO                                                           \
+    }
+static _Atomic int log_level[LOG_MODULE_COUNT] = ALL_INFO;
 static _Atomic int log_format = LOG_LOGFMT;
-static _Thread_local char log_query[256];
+static _Atomic uint64_t log_written[LOG_LEVEL_COUNT];
+static _Thread_local char log_query_name[256];
+static _Thread_local struct log_context log_now = {.batch = -1};
 
 struct mask {
     struct mutex lock;
@@ -43,15 +60,139 @@ struct mask {
 };
 static struct mask mask = {.lock = {PTHREAD_MUTEX_INITIALIZER}};
 
+struct repeats {
+    struct mutex lock;
+    /* guarded by .lock */
+    struct log_limit limit;
+    int64_t (*mono_us)(void); /* NULL = the clock */
+};
+static struct repeats repeats = {.lock = {PTHREAD_MUTEX_INITIALIZER}};
+
+/* ---- levels ------------------------------------------------------------------------------- */
+
+const char *log_level_name(enum log_level level)
+{
+    assert((size_t)level < ARRAY_COUNT(level_names));
+    return level_names[level];
+}
+
+const char *log_module_name(enum log_module module)
+{
+    assert((size_t)module < ARRAY_COUNT(module_names));
+    return module_names[module];
+}
+
+/* Index of `name`; -1 = none. */
+static int find_name(const char *const *names, size_t count, struct str name)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (str_eq_c(name, names[i])) {
+            return (int)i;
+        }
+    }
+    return -1;
+}
+
+enum log_module log_module_of(const char *file)
+{
+    const char *end = strrchr(file, '/');
+    const char *begin = end;
+    while (begin != NULL && begin > file && begin[-1] != '/') {
+        begin--;
+    }
+    int found = begin == NULL ? -1
+                              : find_name(module_names, ARRAY_COUNT(module_names),
+                                          str_n(begin, (size_t)(end - begin)));
+    return found < 0 ? LOG_MODULE_BASE : (enum log_module)found;
+}
+
+static int unknown_name(const char *what, struct str name, const char *const *names, size_t count,
+                        struct err *err)
+{
+    AUTO_BUF struct buf list = {0};
+    const char *nearest = NULL;
+    size_t best = name.len < 5 ? 2 : 3;
+    for (size_t i = 0; i < count; i++) {
+        size_t distance = str_distance(name, str_of(names[i]));
+        buf_printf(&list, "%s%s", i == 0 ? "" : ", ", names[i]);
+        if (distance < best) {
+            best = distance;
+            nearest = names[i];
+        }
+    }
+    if (nearest != NULL) {
+        return err_set(err, ERR_CONFIG, "there is no %s \"%.*s\"; did you mean \"%s\"?", what,
+                       STR_FMT(name), nearest);
+    }
+    return err_set(err, ERR_CONFIG, "there is no %s \"%.*s\", but %s", what, STR_FMT(name),
+                   list.ptr);
+}
+
+/* Bit 8 marks what was named, so that the order of the parts does not matter. */
+#define NAMED 256
+
+static int parse_part(struct str part, int *all, int of[LOG_MODULE_COUNT], struct err *err)
+{
+    struct str name = part;
+    ptrdiff_t equals = str_find(part, '=');
+    int *at = all;
+    if (equals >= 0) {
+        struct str module = str_trim(str_head(part, (size_t)equals));
+        name = str_trim(str_skip(part, (size_t)equals + 1));
+        int m = find_name(module_names, ARRAY_COUNT(module_names), module);
+        if (m < 0) {
+            return unknown_name("module", module, module_names, ARRAY_COUNT(module_names), err);
+        }
+        at = &of[m];
+    }
+    int level = find_name(level_names, ARRAY_COUNT(level_names), name);
+    if (level < 0) {
+        return unknown_name("level", name, level_names, ARRAY_COUNT(level_names), err);
+    }
+    *at = level | NAMED;
+    return 0;
+}
+
+int log_levels_parse(struct str text, struct log_levels *ret_levels, struct err *err)
+{
+    int all = LOG_INFO;
+    int of[LOG_MODULE_COUNT] = {0};
+    struct str rest = text;
+    struct str part;
+    if (str_trim(text).len == 0) {
+        return err_set(err, ERR_CONFIG, "no level is given");
+    }
+    while (str_split(&rest, ',', &part)) {
+        TRY(parse_part(str_trim(part), &all, of, err));
+    }
+    for (size_t i = 0; i < LOG_MODULE_COUNT; i++) {
+        int level = (of[i] & NAMED) != 0 ? of[i] : all;
+        ret_levels->of[i] = (enum log_level)(level & ~NAMED);
+    }
+    return 0;
+}
+
 void log_open(enum log_level level, enum log_format format)
 {
-    atomic_store(&log_level, level);
+    struct log_levels levels;
+    for (size_t i = 0; i < LOG_MODULE_COUNT; i++) {
+        levels.of[i] = level;
+    }
+    log_open_levels(&levels, format);
+}
+
+void log_open_levels(const struct log_levels *levels, enum log_format format)
+{
+    for (size_t i = 0; i < LOG_MODULE_COUNT; i++) {
+        atomic_store(&log_level[i], (int)levels->of[i]);
+    }
     atomic_store(&log_format, format);
 }
 
-bool log_is_on(enum log_level level)
+bool log_is_on_in(enum log_module module, enum log_level level)
 {
-    return (int)level >= atomic_load_explicit(&log_level, memory_order_relaxed);
+    assert((size_t)module < LOG_MODULE_COUNT);
+    return (int)level >= atomic_load_explicit(&log_level[module], memory_order_relaxed);
 }
 
 enum log_format log_format_now(void)
@@ -59,10 +200,51 @@ enum log_format log_format_now(void)
     return (enum log_format)atomic_load_explicit(&log_format, memory_order_relaxed);
 }
 
+void log_counts(uint64_t ret_counts[LOG_LEVEL_COUNT])
+{
+    for (size_t i = 0; i < LOG_LEVEL_COUNT; i++) {
+        ret_counts[i] = atomic_load_explicit(&log_written[i], memory_order_relaxed);
+    }
+}
+
+/* ---- context ------------------------------------------------------------------------------ */
+
 void log_set_query(const char *query)
 {
-    snprintf(log_query, sizeof(log_query), "%s", query == NULL ? "" : query);
+    snprintf(log_query_name, sizeof(log_query_name), "%s", query == NULL ? "" : query);
 }
+
+const char *log_query(void)
+{
+    return log_query_name;
+}
+
+struct log_context log_context_now(void)
+{
+    return log_now;
+}
+
+struct log_context log_enter_batch(int64_t batch)
+{
+    struct log_context before = log_now;
+    log_now.batch = batch;
+    return before;
+}
+
+struct log_context log_enter_partition(struct str topic, int32_t partition)
+{
+    struct log_context before = log_now;
+    log_now.topic = topic;
+    log_now.partition = partition;
+    return before;
+}
+
+void log_leave(struct log_context *before)
+{
+    log_now = *before;
+}
+
+/* ---- secrets ------------------------------------------------------------------------------ */
 
 /* Keeps the longest first: a secret must not be hidden by one that is its beginning. */
 static void mask_add(struct str secret)
@@ -157,6 +339,8 @@ static void add_masked(struct buf *out, struct str s)
     buf_add_str(out, str_skip(s, plain));
 }
 
+/* ---- lines -------------------------------------------------------------------------------- */
+
 static bool needs_quotes(struct str s)
 {
     for (size_t i = 0; i < s.len; i++) {
@@ -237,29 +421,60 @@ static void add_field(struct buf *line, enum log_format format, const struct log
     assert(false);
 }
 
-static const char *level_name(enum log_level level)
-{
-    static const char *const names[] = {"debug", "info", "warn", "error"};
-    assert((size_t)level < ARRAY_COUNT(names));
-    return names[level];
-}
+/* A line on its way. */
+struct making {
+    enum log_module module;
+    enum log_level level;
+    enum log_format format;
+    int64_t wall_us;
+    const char *event;
+    const char *query;
+    struct log_context context;
+    uint64_t repeated;
+};
 
 /* What every line begins with. */
-static void add_head(struct buf *line, enum log_format format, int64_t wall_us,
-                     enum log_level level, const char *event)
+static void add_head(struct buf *line, const struct making *m)
 {
     AUTO_BUF struct buf ts = {0};
-    clock_add_iso_ms(&ts, wall_us);
-    /* These two are ours: masking could only garble them. */
-    if (format == LOG_JSON) {
-        buf_printf(line, "{\"ts\":\"%s\",\"level\":\"%s\"", ts.ptr, level_name(level));
-    } else {
-        buf_printf(line, "ts=%s level=%s", ts.ptr, level_name(level));
+    clock_add_iso_ms(&ts, m->wall_us);
+    /* These are ours: masking could only garble them. */
+    buf_printf(line,
+               m->format == LOG_JSON ? "{\"ts\":\"%s\",\"level\":\"%s\",\"module\":\"%s\""
+                                     : "ts=%s level=%s module=%s",
+               ts.ptr, log_level_name(m->level), log_module_name(m->module));
+    add_field(line, m->format, &LOG_S("event", m->event));
+    if (m->query[0] != '\0') {
+        add_field(line, m->format, &LOG_S("query", m->query));
     }
-    add_field(line, format, &LOG_S("event", event));
-    if (log_query[0] != '\0') {
-        add_field(line, format, &LOG_S("query", log_query));
+    if (m->context.batch >= 0) {
+        add_field(line, m->format, &LOG_I("batch", m->context.batch));
     }
+    if (m->context.topic.ptr != NULL) {
+        add_field(line, m->format, &LOG_STR("topic", m->context.topic));
+        add_field(line, m->format, &LOG_I("partition", m->context.partition));
+    }
+}
+
+/* Rule (5). */
+static void drop_context(struct making *m, va_list fields)
+{
+    va_list args;
+    va_copy(args, fields);
+    for (;;) {
+        struct log_field field = va_arg(args, struct log_field);
+        if (field.name == NULL) {
+            break;
+        }
+        if (strcmp(field.name, "query") == 0) {
+            m->query = "";
+        } else if (strcmp(field.name, "batch") == 0) {
+            m->context.batch = -1;
+        } else if (strcmp(field.name, "topic") == 0 || strcmp(field.name, "partition") == 0) {
+            m->context.topic = STR_NULL;
+        }
+    }
+    va_end(args);
 }
 
 static void write_line(struct buf *line)
@@ -279,41 +494,134 @@ static void write_line(struct buf *line)
     }
 }
 
-void log_line(enum log_level level, const char *event, ...)
+static void end_line(struct buf *line, const struct making *m)
 {
-    if (!log_is_on(level)) {
-        return;
+    if (m->repeated > 0) {
+        add_field(line, m->format, &LOG_I("repeated", m->repeated));
     }
+    buf_add_c(line, m->format == LOG_JSON ? "}\n" : "\n");
+}
+
+static struct making making_now(enum log_module module, enum log_level level, const char *event)
+{
+    return (struct making){
+        .module = module,
+        .level = level,
+        .format = log_format_now(),
+        .wall_us = clock_wall_us(),
+        .event = event,
+        .query = log_query_name,
+        .context = log_now,
+    };
+}
+
+static void put_line(struct making *m, va_list fields)
+{
     int saved = errno;
-    int64_t wall_us = clock_wall_us();
-    enum log_format format = log_format_now();
     AUTO_BUF struct buf line = {.max = LINE_MAX_BYTES};
-    add_head(&line, format, wall_us, level, event);
-    va_list args;
-    va_start(args, event);
+    drop_context(m, fields);
+    add_head(&line, m);
     for (;;) {
-        struct log_field field = va_arg(args, struct log_field);
+        struct log_field field = va_arg(fields, struct log_field);
         if (field.name == NULL) {
             break;
         }
-        add_field(&line, format, &field);
+        add_field(&line, m->format, &field);
     }
-    va_end(args);
-    buf_add_c(&line, format == LOG_JSON ? "}\n" : "\n");
+    end_line(&line, m);
     if (line.overflow) {
         buf_reset(&line);
-        add_head(&line, format, wall_us, level, event);
-        add_field(&line, format, &LOG_S("error", "the fields of this line were too large"));
-        buf_add_c(&line, format == LOG_JSON ? "}\n" : "\n");
+        add_head(&line, m);
+        add_field(&line, m->format, &LOG_S("error", "the fields of this line were too large"));
+        end_line(&line, m);
     }
     write_line(&line);
+    atomic_fetch_add_explicit(&log_written[m->level], 1, memory_order_relaxed);
     errno = saved;
 }
 
-void log_err(enum log_level level, const char *event, const struct err *err)
+void log_line_in(enum log_module module, enum log_level level, const char *event, ...)
+{
+    if (!log_is_on_in(module, level)) {
+        return;
+    }
+    struct making m = making_now(module, level, event);
+    va_list args;
+    va_start(args, event);
+    put_line(&m, args);
+    va_end(args);
+}
+
+static void put_fields(struct making *m, ...)
+{
+    va_list args;
+    va_start(args, m);
+    put_line(m, args);
+    va_end(args);
+}
+
+static void put_left_out(const struct log_left_out *left_out)
+{
+    struct making m = making_now((enum log_module)left_out->module, (enum log_level)left_out->level,
+                                 "suppressed");
+    m.query = left_out->query;
+    m.context = (struct log_context){.batch = -1};
+    m.repeated = left_out->count;
+    put_fields(&m, LOG_S("of", left_out->event), LOG_END);
+}
+
+void log_often_in(enum log_module module, enum log_level level, const char *key, const char *event,
+                  ...)
+{
+    if (!log_is_on_in(module, level)) {
+        return;
+    }
+    struct making m = making_now(module, level, event);
+    struct log_kind kind = {(uint8_t)module, (uint8_t)level, event, str_of(log_query_name),
+                            str_of(key == NULL ? "" : key)};
+    struct log_left_out forgotten = {0};
+    {
+        MUTEX_GUARD(&repeats.lock);
+        int64_t now_us = repeats.mono_us == NULL ? clock_mono_us() : repeats.mono_us();
+        if (!log_limit_pass(&repeats.limit, &kind, now_us, &m.repeated, &forgotten)) {
+            return;
+        }
+    }
+    if (forgotten.count > 0) {
+        put_left_out(&forgotten);
+    }
+    va_list args;
+    va_start(args, event);
+    put_line(&m, args);
+    va_end(args);
+}
+
+void log_flush(void)
+{
+    for (;;) {
+        struct log_left_out left_out;
+        {
+            MUTEX_GUARD(&repeats.lock);
+            if (!log_limit_take(&repeats.limit, &left_out)) {
+                return;
+            }
+        }
+        put_left_out(&left_out);
+    }
+}
+
+void log_use_clock(int64_t (*mono_us)(void))
+{
+    MUTEX_GUARD(&repeats.lock);
+    repeats.mono_us = mono_us;
+}
+
+void log_err_in(enum log_module module, enum log_level level, const char *event,
+                const struct err *err)
 {
     char at[128];
     snprintf(at, sizeof(at), "%s:%d", err->file == NULL ? "" : err->file, err->line);
-    log_line(level, event, LOG_S("code", err_code_name(err->code)), LOG_S("message", err->msg),
-             LOG_J("retry", err->retry ? STR("true") : STR("false")), LOG_S("at", at), LOG_END);
+    log_line_in(module, level, event, LOG_S("code", err_code_name(err->code)),
+                LOG_S("message", err->msg), LOG_J("retry", err->retry ? STR("true") : STR("false")),
+                LOG_S("at", at), LOG_END);
 }

@@ -18,6 +18,7 @@
 
 #include "base/attr.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 
 static void check(int rc, const char *what)
@@ -107,6 +108,8 @@ struct thread_start {
     thread_fn fn;
     void *user;
     char name[16];
+    char *query; /* of the starter's log lines */
+    int64_t batch;
 };
 
 static void *thread_main(void *arg)
@@ -114,6 +117,9 @@ static void *thread_main(void *arg)
     struct thread_start start = *(struct thread_start *)arg;
     mem_free(arg);
     pthread_setname_np(pthread_self(), start.name);
+    log_set_query(start.query);
+    mem_free(start.query);
+    (void)log_enter_batch(start.batch);
     start.fn(start.user);
     return NULL;
 }
@@ -124,6 +130,8 @@ void thread_start(struct thread *t, const char *name, thread_fn fn, void *user)
     struct thread_start *start = mem_new(struct thread_start);
     start->fn = fn;
     start->user = user;
+    start->query = mem_strdup(log_query());
+    start->batch = log_context_now().batch;
     memcpy(start->name, name, strnlen(name, sizeof(start->name) - 1));
     /* A new thread inherits the mask: signals are for the main thread alone. */
     sigset_t all;

@@ -43,7 +43,8 @@ struct thread {
     bool running;
 };
 typedef void (*thread_fn)(void *user);
-/* Starts fn(user) under the given name (at most 15 characters are shown). All signals blocked. */
+/* Starts fn(user) under the given name (at most 15 characters are shown). All signals blocked;
+ * its log lines begin with the query and batch of the caller's. */
 void thread_start(struct thread *t, const char *name, thread_fn fn, void *user);
 void thread_join(struct thread *t); /* a thread never started, or joined, is fine */
 

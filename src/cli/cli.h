@@ -44,8 +44,8 @@ struct cli_command {
 /* Options of every command; the first member of every command's values. */
 struct cli_common {
     bool help;
-    int log_format; /* enum log_format */
-    int log_level;  /* enum log_level; -1 = not given */
+    int log_format;        /* enum log_format; -1 = not given */
+    const char *log_level; /* NULL = not given */
 };
 extern const struct cli_option cli_command_common[];
 
@@ -54,6 +54,13 @@ extern const struct cli_command *const cli_command_all[]; /* ends with NULL */
 const struct cli_command *cli_command_find(struct str name);
 /* Parses the rest of the command line and runs the command. */
 int cli_command_main(int argc, char **argv, struct err *err);
+
+/* logging.c: from the options, else SLUICE_LOG_LEVEL and SLUICE_LOG_FORMAT, else info and logfmt */
+int cli_logging_open(const struct cli_common *common, struct err *err);
+/* What somebody asked for is left as it is. */
+bool cli_logging_is_chosen(const struct cli_common *common);
+/* Before the options are parsed, so that errors of the command line come out as asked for, too. */
+void cli_logging_open_early(int argc, char **argv);
 
 /* help.c */
 void cli_help_all(struct buf *out);

@@ -35,14 +35,14 @@ const struct cli_option cli_command_common[] = {
     {.name = "log-format",
      .type = CLI_CHOICE,
      .offset = offsetof(struct cli_common, log_format),
-     .preset = "logfmt",
      .choices = "logfmt|json",
-     .help = "how log lines and errors are written to standard error"},
+     .help = "of log lines and errors (default $SLUICE_LOG_FORMAT or logfmt)"},
     {.name = "log-level",
-     .type = CLI_CHOICE,
+     .type = CLI_TEXT,
      .offset = offsetof(struct cli_common, log_level),
-     .choices = "debug|info|warn|error",
-     .help = "the least that is logged (default info)"},
+     .value = "LEVEL[,MODULE=LEVEL…]",
+     .help = "the least that is logged: debug, info, warn or error, also by module: "
+             "warn,store=debug (default $SLUICE_LOG_LEVEL or info)"},
     {.name = "help",
      .letter = 'h',
      .type = CLI_FLAG,
@@ -146,8 +146,7 @@ static int run_command(const struct cli_command *command, int argc, char **argv,
         return cli_out_write(buf_str(&text), err);
     }
     TRY(rc);
-    log_open(common.log_level < 0 ? LOG_INFO : (enum log_level)common.log_level,
-             common.log_format == LOG_JSON ? LOG_JSON : LOG_LOGFMT);
+    TRY(cli_logging_open(&common, err));
     struct cli_args args = {words->items.count, words->items.items};
     if (command->actions != NULL) {
         return run_action(command, args, values, words, err);
@@ -191,21 +190,9 @@ static struct str command_name(const char *word)
     return str_of(word);
 }
 
-/* Errors of the command line itself should also come out as asked for. */
-static void open_log_early(int argc, char **argv)
-{
-    enum log_format format = LOG_LOGFMT;
-    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
-        bool json = strcmp(argv[i], "--log-format=json") == 0 ||
-                    (strcmp(argv[i], "json") == 0 && strcmp(argv[i - 1], "--log-format") == 0);
-        format = json ? LOG_JSON : format;
-    }
-    log_open(LOG_INFO, format);
-}
-
 int cli_command_main(int argc, char **argv, struct err *err)
 {
-    open_log_early(argc, argv);
+    cli_logging_open_early(argc, argv);
     if (argc < 2) {
         AUTO_BUF struct buf text = {0};
         cli_help_all(&text);

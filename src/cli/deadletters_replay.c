@@ -487,7 +487,7 @@ static int run_plan(struct replay *r, const struct plan_stream *streams, int64_t
 {
     struct plan_table table = *r->table;
     struct plan plan = *r->plan; /* borrows everything */
-    bool live = r->values->common.log_format == LOG_LOGFMT && isatty(STDERR_FILENO) == 1;
+    bool live = log_format_now() == LOG_LOGFMT && isatty(STDERR_FILENO) == 1;
     struct job_options options = {.available_now = true, .live = live, .grace_us = GRACE_US};
     table.query_name = r->name;
     table.replay_id = replay_id;
@@ -495,7 +495,7 @@ static int run_plan(struct replay *r, const struct plan_stream *streams, int64_t
     table.streams = (struct plan_stream *)(uintptr_t)streams;
     plan.tables.items = &table;
     plan.tables.count = 1;
-    if (live && r->values->common.log_level < 0) {
+    if (live && !cli_logging_is_chosen(&r->values->common)) {
         log_open(LOG_WARN, LOG_LOGFMT); /* lines would tear the live one */
     }
     return job_run_plan(&plan, &options, &r->stop, &r->now, err);

@@ -182,8 +182,8 @@ static int take_the_rest(struct demo *d, struct cli_stops *stops, struct err *er
 static int demo_run(struct demo *d, const struct demo_values *v, struct cli_stops *stops,
                     struct err *err)
 {
-    struct job_options options = {.live = isatty(STDERR_FILENO) == 1 &&
-                                          v->common.log_format == LOG_LOGFMT};
+    struct job_options options = {.live =
+                                      isatty(STDERR_FILENO) == 1 && log_format_now() == LOG_LOGFMT};
     struct cli_deadline deadline;
     cli_deadline_begin(&deadline, &stops->stop, v->seconds_us > 0 ? v->seconds_us : INT64_MAX / 2);
     d->stop = &deadline.stop;
@@ -213,8 +213,8 @@ static int demo_main(const struct cli_args *args, const void *values, struct err
             v.seconds_us = seconds * 1000000;
         }
     }
-    if (v.common.log_level < 0) {
-        log_open(LOG_WARN, v.common.log_format == LOG_JSON ? LOG_JSON : LOG_LOGFMT);
+    if (!cli_logging_is_chosen(&v.common)) {
+        log_open(LOG_WARN, log_format_now());
     }
     AUTO_STOPS struct cli_stops stops = {0};
     AUTO_DEMO struct demo d = {0};

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "cli/deadline.h"
+#include "job/job.h"
 
 #define BACKOFF_FIRST_US ((int64_t)500000)
 #define BACKOFF_MAX_US   ((int64_t)30 * 1000000)
@@ -74,7 +75,10 @@ int cli_pipeline_await(struct plan *plan, struct stop *stop, struct err *err)
     announce(plan);
     int64_t backoff_us = BACKOFF_FIRST_US;
     for (;;) {
-        struct plan_resolve_options options = {.connect = true, .stop = stop, .wait_us = INT64_MAX};
+        struct plan_resolve_options options = {.connect = true,
+                                               .stop = stop,
+                                               .wait_us = INT64_MAX,
+                                               .on_source_status = job_on_source_status};
         int rc = plan_resolve(plan, &options, err);
         if (rc >= 0 || err->code != ERR_IO || !err->retry) {
             return rc;

@@ -19,7 +19,7 @@ struct run_values {
 
 static bool is_live(const struct run_values *v)
 {
-    return !v->no_live && v->common.log_format == LOG_LOGFMT && isatty(STDERR_FILENO) == 1;
+    return !v->no_live && log_format_now() == LOG_LOGFMT && isatty(STDERR_FILENO) == 1;
 }
 
 static int run_file(const struct cli_args *args, const void *values, struct err *err)
@@ -32,7 +32,7 @@ static int run_file(const struct cli_args *args, const void *values, struct err 
         .live = is_live(v),
         .grace_us = v->grace_us > 0 ? v->grace_us : 1, /* 0 would mean its preset */
     };
-    if (options.live && v->common.log_level < 0) {
+    if (options.live && !cli_logging_is_chosen(&v->common)) {
         log_open(LOG_WARN, LOG_LOGFMT); /* lines would tear the live one */
     }
     AUTO_STOPS struct cli_stops stops = {0};

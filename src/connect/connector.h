@@ -95,6 +95,9 @@ struct source_status {
     enum source_state state;
     char reason[256];
     int64_t since_mono_us;
+    /* Before this change: the same state when only the reason is another one. */
+    enum source_state was;
+    int64_t was_for_us; /* how long it was in that one */
 };
 
 /* Told of each change, on the job's thread, also in the middle of a call that waits. */
@@ -137,6 +140,7 @@ struct source {
     uint8_t phase;           /* of the call order; source.c's own */
     source_status_fn on_status;
     void *on_status_user;
+    char connected_to[256]; /* for people: the brokers, a file; "" = nothing to tell */
 };
 
 /* Known connectors; NULL with ERR_CONFIG that lists them. Reads only the tables. */

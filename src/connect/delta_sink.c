@@ -60,6 +60,9 @@ struct delta_sink {
     int64_t checkpoint_wanted;  /* owned by the task while it runs */
     int64_t checkpoint_written; /* guarded by .lock; -1 = none new */
     int64_t checkpoint_rows;    /* guarded by .lock; of checkpoint_written */
+    int64_t checkpoint_news;    /* guarded by .lock; written and not yet told; -1 = none */
+    bool checkpoint_failed;     /* guarded by .lock; and not yet told */
+    struct err checkpoint_err;  /* guarded by .lock; of it */
 };
 
 /* "<stream>/<topic>/<topic-id>" */
@@ -425,6 +428,7 @@ int delta_sink_open(struct store *store, struct sql_db *db, const char *spool,
     sink->checked_version = -1;
     sink->looked_version = -1;
     sink->checkpoint_written = -1;
+    sink->checkpoint_news = -1;
     mutex_init(&sink->lock);
     struct delta_options delta = {.db = db, .spool = spool, .keep_store = true};
     int rc = store_probe(store, err);
@@ -824,8 +828,30 @@ static void checkpoint_run(void *user)
     if (rc >= 0) {
         sink->checkpoint_written = sink->checkpoint_wanted;
         sink->checkpoint_rows = rows;
+        sink->checkpoint_news = sink->checkpoint_wanted;
+    } else {
+        sink->checkpoint_failed = true;
+        sink->checkpoint_err = err;
     }
     sink->checkpoint_running = false;
+}
+
+int delta_sink_checkpoint_news(struct delta_sink *sink, int64_t *ret_version, struct err *err)
+{
+    MUTEX_GUARD(&sink->lock);
+    if (sink->checkpoint_failed) {
+        sink->checkpoint_failed = false;
+        *err = sink->checkpoint_err;
+        return err->code;
+    }
+    *ret_version = sink->checkpoint_news;
+    sink->checkpoint_news = -1;
+    return *ret_version >= 0 ? 1 : 0;
+}
+
+const struct delta_counters *delta_sink_counters(const struct delta_sink *sink)
+{
+    return delta_counters(sink->table);
 }
 
 void delta_sink_maintain(struct delta_sink *sink)

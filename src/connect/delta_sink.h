@@ -107,5 +107,10 @@ int delta_sink_partition_key(const struct column *in, size_t rows, struct column
 
 /* delta_sink_checkpoint.c: starts a background checkpoint when one is due. */
 void delta_sink_maintain(struct delta_sink *sink);
+/* What became of it: 1 = one was written since the last question, of *ret_version; 0 = no news;
+ * < 0 = one failed, which does not harm the table: the next one is tried later. */
+int delta_sink_checkpoint_news(struct delta_sink *sink, int64_t *ret_version, struct err *err);
+/* Of the table, since the sink was opened. */
+const struct delta_counters *delta_sink_counters(const struct delta_sink *sink);
 
 #endif

@@ -29,6 +29,7 @@
  */
 #include "connect/kafka.h"
 
+#include "connect/kafka_log.h"
 #include "connect/kafka_source.h"
 
 #define POLL_SLICE_US  100000
@@ -69,12 +70,18 @@ static void kafka_packet_free(struct packet *base)
     mem_free(packet);
 }
 
-/* librdkafka's own lines; errors worth a person's attention come through `status`. */
+/* librdkafka's own threads know no query. */
 static void kafka_on_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
 {
-    (void)level;
-    log_line(LOG_DEBUG, "librdkafka", LOG_S("client", rk != NULL ? rd_kafka_name(rk) : ""),
-             LOG_S("facility", facility), LOG_S("text", text), LOG_END);
+    const struct kafka_source *s = rk != NULL ? rd_kafka_opaque(rk) : NULL;
+    bool is_strange = s != NULL && log_query()[0] == '\0';
+    if (is_strange) {
+        log_set_query(s->query);
+    }
+    kafka_log_callback(rk, level, facility, text);
+    if (is_strange) {
+        log_set_query(NULL);
+    }
 }
 
 static void kafka_settings_copy(struct kafka_source *s, const struct settings *settings)

@@ -427,11 +427,23 @@ static int kafka_topics_check(struct kafka_source *s, const struct kafka_descrip
     return 0;
 }
 
+/* Those that the cluster says it has: where they differ from the bootstrap servers, an advertised
+ * address may be the one that cannot be reached. */
+static void kafka_topics_name_brokers(struct kafka_source *s, const rd_kafka_metadata_t *md)
+{
+    AUTO_BUF struct buf names = {0};
+    for (int i = 0; i < md->broker_cnt; i++) {
+        buf_printf(&names, "%s%s:%d", i > 0 ? "," : "", md->brokers[i].host, md->brokers[i].port);
+    }
+    snprintf(s->base.connected_to, sizeof(s->base.connected_to), "%s", names.ptr);
+}
+
 /* Lets librdkafka learn the leaders of new topics now; by itself it takes a second. */
 static void kafka_topics_warm(struct kafka_source *s)
 {
     const rd_kafka_metadata_t *md = NULL;
     if (rd_kafka_metadata(s->rk, 0, NULL, &md, 500) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        kafka_topics_name_brokers(s, md);
         rd_kafka_metadata_destroy(md);
     }
 }

@@ -7,6 +7,7 @@
  */
 #include "connect/mock_broker.h"
 
+#include "connect/kafka_log.h"
 #include "connect/librdkafka.h"
 
 struct mock_broker {
@@ -14,12 +15,13 @@ struct mock_broker {
     rd_kafka_mock_cluster_t *cluster;
 };
 
+/* The broker of a demo or a test: nothing that it says is news to an operator. */
 static void mock_broker_on_log(const rd_kafka_t *rk, int level, const char *facility,
                                const char *text)
 {
     (void)rk;
     (void)level;
-    log_line(LOG_DEBUG, "mock_broker", LOG_S("facility", facility), LOG_S("text", text), LOG_END);
+    kafka_log("mock broker", 7, facility, text);
 }
 
 int mock_broker_open(int broker_count, struct mock_broker **ret_mock, struct err *err)

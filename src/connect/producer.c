@@ -10,6 +10,7 @@
  */
 #include "connect/producer.h"
 
+#include "connect/kafka_log.h"
 #include "connect/kafka_source.h"
 
 #define PRODUCER_MAGIC    0x70726f64U
@@ -66,13 +67,6 @@ static void producer_on_error(rd_kafka_t *rk, int code, const char *reason, void
     }
 }
 
-static void producer_on_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
-{
-    (void)level;
-    log_line(LOG_DEBUG, "librdkafka", LOG_S("client", rk != NULL ? rd_kafka_name(rk) : ""),
-             LOG_S("facility", facility), LOG_S("text", text), LOG_END);
-}
-
 /* Set before the user's own, where the user may say otherwise. */
 static int producer_preset(rd_kafka_conf_t *conf, const struct settings *settings, const char *name,
                            const char *value, struct err *err)
@@ -118,7 +112,7 @@ int producer_open(const struct settings *settings, const char *topic, struct sto
     rd_kafka_conf_set_opaque(conf, p);
     rd_kafka_conf_set_dr_msg_cb(conf, producer_on_delivery);
     rd_kafka_conf_set_error_cb(conf, producer_on_error);
-    rd_kafka_conf_set_log_cb(conf, producer_on_log);
+    rd_kafka_conf_set_log_cb(conf, kafka_log_callback);
     p->rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof(text));
     if (p->rk == NULL) {
         rd_kafka_conf_destroy(conf);

@@ -146,13 +146,11 @@ void source_set_status(struct source *s, enum source_state state, const char *fm
     va_start(args, fmt);
     vsnprintf(reason, sizeof(reason), fmt, args);
     va_end(args);
+    int64_t now_us = clock_mono_us();
+    s->status.was = s->status.state;
+    s->status.was_for_us = now_us - s->status.since_mono_us;
     if (s->status.state != state) {
-        if (state == SOURCE_DOWN) {
-            log_line(LOG_WARN, "source down", LOG_S("reason", reason), LOG_END);
-        } else if (state == SOURCE_RUNNING && s->status.state == SOURCE_DOWN) {
-            log_line(LOG_INFO, "source back", LOG_END);
-        }
-        s->status.since_mono_us = clock_mono_us();
+        s->status.since_mono_us = now_us;
     }
     s->status.state = state;
     memcpy(s->status.reason, reason, sizeof(reason));

@@ -13,6 +13,8 @@
  */
 #include "job/query.h"
 
+#include "job/announce.h"
+
 static int verify_sources(struct query *q, const struct batch *batch, struct err *err)
 {
     for (size_t i = 0; i < batch->input_count; i++) {
@@ -49,8 +51,10 @@ static int commit_batch(struct query *q, struct batch *batch, struct err *err)
         .input_rows = batch_messages(batch),
         .output_rows = batch->copied.row_count,
     };
+    struct delta_counters before = *delta_sink_counters(sink);
     TRY(delta_sink_commit(sink, &out, adds, &batch->version, err));
     batch->committed_us = clock_mono_us();
+    announce_commit(batch, &before, delta_sink_counters(sink));
     return 0;
 }
 
@@ -74,6 +78,7 @@ static void commit_one(struct query *q, struct batch *batch)
         query_let_go(q, batch);
         return;
     }
+    LOG_IN_BATCH(delta_sink_sequence(q->parts.sink) + 1);
     if (commit_batch(q, batch, &err) < 0) {
         query_fail(q, &err);
         query_let_go(q, batch);
@@ -82,6 +87,7 @@ static void commit_one(struct query *q, struct batch *batch)
     acknowledge(q, batch);
     query_report(q, batch);
     delta_sink_maintain(q->parts.sink);
+    announce_checkpoint(q->parts.sink);
     query_let_go(q, batch);
 }
 

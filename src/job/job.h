@@ -25,6 +25,10 @@ struct job_options {
 int job_run_plan(const struct plan *plan, const struct job_options *options, struct stop *stop,
                  struct stop *now, struct err *err);
 
+/* Observers that log, for whoever opens a source or a store: `stream` is the stream's name. */
+void job_on_source_status(void *stream, const struct source_status *status);
+void job_on_store_event(void *user, const struct store_event *event);
+
 /* A query's figures as of now, for the status line and the API. */
 enum job_state { JOB_STARTING, JOB_RUNNING, JOB_WAITING, JOB_STOPPING, JOB_ENDED, JOB_FAILED };
 const char *job_state_name(enum job_state state);

@@ -211,14 +211,15 @@ static void log_fault(const struct batch *batch)
     }
     /* One line a batch: the first one met; the counts say how many there were. */
     const struct source_partition *part = fault->source;
-    log_line(
-        LOG_WARN, "bad record", LOG_STR("topic", part->topic), LOG_I("partition", part->number),
-        LOG_I("offset", fault->offset), LOG_S("reason", fault->fault.reason),
-        LOG_S("error", fault->fault.message), LOG_I("position", fault->fault.position),
-        LOG_I("bad_records", sum_counts(batch, offsetof(struct batch_counts, bad_records))),
-        LOG_I("bad_fields", sum_counts(batch, offsetof(struct batch_counts, bad_fields))),
-        LOG_I("dropped", sum_counts(batch, offsetof(struct batch_counts, dropped))),
-        LOG_I("dead_letters", sum_counts(batch, offsetof(struct batch_counts, dead))), LOG_END);
+    log_often(LOG_WARN, NULL, "bad record", LOG_STR("topic", part->topic),
+              LOG_I("partition", part->number), LOG_I("offset", fault->offset),
+              LOG_S("reason", fault->fault.reason), LOG_S("error", fault->fault.message),
+              LOG_I("position", fault->fault.position),
+              LOG_I("bad_records", sum_counts(batch, offsetof(struct batch_counts, bad_records))),
+              LOG_I("bad_fields", sum_counts(batch, offsetof(struct batch_counts, bad_fields))),
+              LOG_I("dropped", sum_counts(batch, offsetof(struct batch_counts, dropped))),
+              LOG_I("dead_letters", sum_counts(batch, offsetof(struct batch_counts, dead))),
+              LOG_END);
 }
 
 void query_report(struct query *q, struct batch *batch)
@@ -245,5 +246,8 @@ void query_report(struct query *q, struct batch *batch)
              LOG_I("encode_ms", (batch->encoded_us - batch->copy_started_us) / 1000),
              LOG_I("upload_ms", (batch->uploaded_us - batch->encoded_us) / 1000),
              LOG_I("commit_ms", (batch->committed_us - batch->uploaded_us) / 1000),
+             LOG_I("bad_records", sum_counts(batch, offsetof(struct batch_counts, bad_records))),
+             LOG_I("dropped", sum_counts(batch, offsetof(struct batch_counts, dropped))),
+             LOG_I("dead_letters", sum_counts(batch, offsetof(struct batch_counts, dead))),
              LOG_I("lag", q->figures.lag), LOG_END);
 }

@@ -8,6 +8,8 @@
  */
 #include "job/query.h"
 
+#include "job/announce.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -21,6 +23,10 @@
 void query_set_state(struct query *q, enum job_state state, const char *reason)
 {
     MUTEX_GUARD(&q->lock);
+    if (q->figures.state != state) {
+        log_line(LOG_DEBUG, "state", LOG_S("state", job_state_name(state)),
+                 LOG_S("reason", reason == NULL ? "" : reason), LOG_END);
+    }
     q->figures.state = state;
     snprintf(q->figures.reason, sizeof(q->figures.reason), "%s", reason == NULL ? "" : reason);
 }
@@ -177,10 +183,17 @@ static int keep_schemas(struct query *q, struct err *err)
 }
 
 /* A start may wait for its broker for hours, in the middle of a call. */
+struct watched {
+    struct query *q;
+    char *stream;
+};
+
 static void on_source_status(void *user, const struct source_status *status)
 {
+    const struct watched *w = user;
+    job_on_source_status(w->stream, status);
     if (status->state == SOURCE_DOWN) {
-        query_set_state(user, JOB_WAITING, status->reason);
+        query_set_state(w->q, JOB_WAITING, status->reason);
     }
 }
 
@@ -197,8 +210,11 @@ static int open_sources(struct query *q, struct err *err)
         p->sources[i]->wants_headers = p->query->inputs.items[i].wants_headers ||
                                        stream->on_bad_record == PLAN_BAD_DEAD_LETTER;
         query_set_state(q, JOB_WAITING, "connecting to the source");
-        source_watch(p->sources[i], on_source_status, q);
+        struct watched *w = arena_new(&p->arena, struct watched);
+        *w = (struct watched){q, arena_strdup(&p->arena, stream->name)};
+        source_watch(p->sources[i], on_source_status, w);
         TRY(source_discover(p->sources[i], err));
+        announce_source(stream, p->sources[i]);
     }
     return 0;
 }
@@ -269,11 +285,12 @@ struct sink_position *query_positions(struct query *q, struct arena *arena, size
 static int resolve_positions(struct query *q, struct sink_position *positions, struct err *err)
 {
     struct query_parts *p = &q->parts;
-    AUTO_ARENA struct arena arena = {0};
     size_t at = 0;
+    p->fresh = arena_new_array(&p->arena, bool *, p->query->inputs.count);
     for (size_t i = 0; i < p->query->inputs.count; i++) {
         struct source *source = p->sources[i];
-        bool *which = arena_new_array(&arena, bool, source->partitions.count);
+        bool *which = arena_new_array(&p->arena, bool, source->partitions.count);
+        p->fresh[i] = which;
         size_t first = at;
         for (size_t k = 0; k < source->partitions.count; k++, at++) {
             source->partitions.items[k].next_offset = positions[at].next_offset;
@@ -397,6 +414,7 @@ static int open_dead_table(struct query *q, struct err *err)
     struct store *store = NULL;
     if (q->table->dead_letter_topic.len == 0) {
         TRY(store_open(q->table->dead_letter_location, &q->table->store, &store, err));
+        store_observe(store, job_on_store_event, NULL);
     }
     {
         MUTEX_GUARD(&q->lock);
@@ -425,7 +443,11 @@ static int open_table(struct query *q, struct store *store, struct err *err)
         store_close(store);
         return rc;
     }
+    p->created = delta_sink_snapshot(p->sink)->version < 0;
     TRY(begin(q, err));
+    for (size_t i = 0; i < p->query->inputs.count; i++) {
+        announce_positions(p->query->inputs.items[i].stream, p->sources[i], p->fresh[i]);
+    }
     TRY(open_dead_table(q, err));
     const struct delta_snapshot *snapshot = delta_sink_snapshot(p->sink);
     char ns[UUID_TEXT];
@@ -503,6 +525,7 @@ int query_open_parts(struct query *q, struct err *err)
     query_set_state(q, JOB_STARTING, NULL);
     struct store *store = NULL;
     TRY(store_open(q->table->location, &q->table->store, &store, err));
+    store_observe(store, job_on_store_event, NULL);
     int rc = spool_open(q, store_local_root(store), err);
     rc = rc < 0 ? rc : open_databases(q, err);
     rc = rc < 0 ? rc : open_query(q, err);

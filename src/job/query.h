@@ -58,7 +58,9 @@ struct query_parts {
     struct dead_table *dead; /* NULL = no stream sends dead letters; encoder and committer */
     char *spool;
     int spool_lock;
-    char *copy_select;           /* with the table's spelling of names */
+    bool created;      /* the table, by this attempt */
+    bool **fresh;      /* by input and partition: the table had no position at the start */
+    char *copy_select; /* with the table's spelling of names */
     const char *const *not_null; /* quoted paths of NOT NULL columns, NULL-terminated */
     const bool *partition_not_null;
     struct sql_partitions partitions; /* owned by the encoder; of this attempt */
@@ -75,6 +77,7 @@ struct query {
     char run_id[UUID_TEXT];
     char id[UUID_TEXT];
     struct thread supervisor;
+    int64_t begun_us; /* mono; the supervisor's */
 
     struct query_parts parts;
     struct thread encoder, committer;

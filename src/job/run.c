@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "job/announce.h"
 #include "job/query.h"
 #include "job/status.h"
 
@@ -53,9 +54,7 @@ static int attempt_running(struct query *q, struct err *err)
     thread_start(&q->encoder, "encoder", query_encode, q);
     thread_start(&q->committer, "committer", query_commit, q);
     query_set_state(q, JOB_RUNNING, NULL);
-    log_line(LOG_INFO, "running", LOG_STR("table", q->table->location),
-             LOG_I("version", delta_sink_snapshot(q->parts.sink)->version),
-             LOG_S("run_id", q->run_id), LOG_END);
+    announce_running(q);
     int rc = query_read(q, err);
     if (rc < 0) {
         query_cancel(q);
@@ -108,6 +107,7 @@ static bool judge(const struct err *err)
 
 static void end_query(struct query *q, int rc, const struct err *err)
 {
+    announce_end(q, clock_mono_us() - q->begun_us, rc < 0 ? err : NULL);
     query_set_state(q, rc < 0 ? JOB_FAILED : JOB_ENDED, rc < 0 ? err->msg : NULL);
     MUTEX_GUARD(&q->lock);
     q->ended = true;
@@ -135,6 +135,7 @@ static void supervise(void *user)
     rng_init(&rng, (uint64_t)clock_mono_us());
     int64_t backoff_us = BACKOFF_FIRST_US;
     struct err err;
+    q->begun_us = clock_mono_us();
     for (;;) {
         int64_t started = clock_mono_us();
         int rc = attempt(q, &err);
@@ -143,7 +144,6 @@ static void supervise(void *user)
             break;
         }
         if (!judge(&err)) {
-            log_err(LOG_ERROR, "failed", &err);
             end_query(q, rc, &err);
             break;
         }
@@ -151,7 +151,7 @@ static void supervise(void *user)
             backoff_us = BACKOFF_FIRST_US; /* it had been well for a while */
         }
         int64_t wait_us = backoff_us / 2 + (int64_t)rng_below(&rng, (uint64_t)backoff_us / 2);
-        log_err(LOG_WARN, "trying again", &err);
+        announce_retry(&err, wait_us);
         query_set_state(q, JOB_WAITING, err.msg);
         if (stop_wait_us(q->stop, wait_us)) {
             end_query(q, 0, NULL);
@@ -230,6 +230,7 @@ static void watch(struct query *queries, size_t count, const struct job_options 
         }
         if (stop_is_set(stop) && deadline == INT64_MAX) {
             deadline = clock_mono_us() + grace_us;
+            log_line(LOG_INFO, "stopping", LOG_D("grace_s", (double)grace_us / 1e6), LOG_END);
         }
         bool over = clock_mono_us() >= deadline || stop_is_set(now);
         for (size_t i = 0; i < count; i++) {
@@ -251,6 +252,7 @@ int job_run_plan(const struct plan *plan, const struct job_options *options, str
                        "%.*s has no CREATE STREAMING TABLE: there is nothing to run",
                        STR_FMT(plan->file));
     }
+    announce_plan(plan);
     struct query *queries = mem_new_array(struct query, count);
     for (size_t i = 0; i < count; i++) {
         query_init(&queries[i], plan, &plan->tables.items[i], options, stop);
@@ -267,5 +269,6 @@ int job_run_plan(const struct plan *plan, const struct job_options *options, str
         query_done(&queries[i]);
     }
     mem_free(queries);
+    log_flush();
     return rc;
 }

@@ -160,6 +160,8 @@ struct plan_resolve_options {
     bool connect;
     struct stop *stop; /* ends waiting: ERR_CANCELED */
     int64_t wait_us;   /* for a first message to infer from; INT64_MAX = until the stop */
+    /* Told what sources wait for, with the name of the stream as user; NULL = nobody. */
+    source_status_fn on_source_status;
 };
 int plan_resolve(struct plan *plan, const struct plan_resolve_options *options, struct err *err);
 

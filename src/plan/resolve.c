@@ -515,6 +515,7 @@ static int read_sample(struct sample *s, const struct settings *settings)
     TRY(source_open(s->stream->source, settings, "schema-inference", s->r->options->stop, &source,
                     err));
     AUTO_ARENA struct arena arena = {0};
+    source_watch(source, s->r->options->on_source_status, arena_strdup(&arena, s->stream->name));
     int rc = source_discover(source, err);
     if (rc >= 0) {
         bool *which = arena_new_array(&arena, bool, source->partitions.count);

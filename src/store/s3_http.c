@@ -384,6 +384,23 @@ static int once_outcome(struct store_s3 *s, struct store_s3_attempt *t, enum nex
     return set_error(err, r, ERR_IO, true, text);
 }
 
+static void tell(struct store_s3 *s, const struct store_s3_attempt *t, const struct sending *w,
+                 bool learned, int64_t pause_us)
+{
+    char why[WHY_TEXT];
+    snprintf(why, sizeof(why), "%s", w->why);
+    log_mask_text(why);
+    store_tell(&s->base, &(struct store_event){
+                             .kind = learned ? STORE_EVENT_LEARNED : STORE_EVENT_RETRY,
+                             .operation = t->request->action,
+                             .key = t->request->key,
+                             .status = t->answer->status,
+                             .reason = why,
+                             .attempts = w->attempts,
+                             .pause_us = pause_us,
+                         });
+}
+
 /* Whether to make another attempt, after the pause that takes: 0, or the final error. */
 static int before_next(struct store_s3 *s, struct store_s3_attempt *t, struct sending *w,
                        enum next next, struct err *err)
@@ -403,6 +420,7 @@ static int before_next(struct store_s3 *s, struct store_s3_attempt *t, struct se
     int64_t now_us = clock_mono_us();
     if (now_us + pause_us < w->deadline_us && w->short_bodies < SHORT_MAX &&
         w->tls_failures < TLS_MAX) {
+        tell(s, t, w, next == NEXT_AT_ONCE, pause_us);
         return wait_us(s, r, pause_us) ? fail_canceled(r, err) : 0;
     }
     char text[WHY_TEXT + 128];

@@ -37,7 +37,8 @@ static bool keys_fetch(struct store_s3 *s)
     int rc = store_s3_config_reload(&s->config.credentials, &s->stop, &fresh, &err);
     if (rc < 0) {
         log_mask_text(err.msg);
-        log_line(LOG_WARN, "no new keys for s3", LOG_S("error", err.msg), LOG_END);
+        store_tell(&s->base, &(struct store_event){
+                                 .kind = STORE_EVENT_KEYS, .operation = "keys", .reason = err.msg});
     }
     MUTEX_GUARD(&s->lock);
     if (rc != 1) {

@@ -79,6 +79,19 @@ void store_close(struct store *s)
     }
 }
 
+void store_observe(struct store *s, store_event_fn on_event, void *user)
+{
+    s->on_event = on_event;
+    s->on_event_user = user;
+}
+
+void store_tell(const struct store *s, const struct store_event *event)
+{
+    if (s->on_event != NULL) {
+        s->on_event(s->on_event_user, event);
+    }
+}
+
 void store_closep(struct store **s)
 {
     store_close(*s);

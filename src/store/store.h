@@ -20,11 +20,38 @@
  * the action), ERR_IO, ERR_CORRUPT (a body that does not match its length or
  * checksum), ERR_CANCELED (after store_cancel).
  */
+struct store_event;
+
 struct store {
     const struct store_ops *ops;
     /* A list reads all names of a folder, wherever it starts: to ask by name is cheaper. */
     bool lists_whole_folders;
+    /* Who is told of what goes on beneath the operations; NULL = nobody. */
+    void (*on_event)(void *user, const struct store_event *event);
+    void *on_event_user;
 };
+
+/* What goes on beneath an operation, for the log. */
+enum store_event_kind {
+    STORE_EVENT_RETRY,   /* an attempt failed; another one follows after a pause */
+    STORE_EVENT_LEARNED, /* the answer told clock, region or keys; another attempt at once */
+    STORE_EVENT_KEYS,    /* newer keys could not be had; the old ones are used on */
+};
+struct store_event {
+    enum store_event_kind kind;
+    const char *operation; /* "put" */
+    struct str key;        /* relative to the root; "" = of none */
+    int status;            /* of HTTP; 0 = no answer */
+    const char *reason;    /* without secrets */
+    unsigned attempts;     /* so far */
+    int64_t pause_us;
+};
+typedef void (*store_event_fn)(void *user, const struct store_event *event);
+/* Tells `on_event` from now on, on the threads of the operations, at the same time too. Before the
+ * store has other users. */
+void store_observe(struct store *s, store_event_fn on_event, void *user);
+/* For stores. */
+void store_tell(const struct store *s, const struct store_event *event);
 
 /* What put_if_absent answers. */
 enum store_put {

@@ -37,30 +37,50 @@ static void add_value(struct buf *text, const struct log_value *value)
     }
 }
 
-void __wrap_log_line(enum log_level level, const char *event, ...)
+static void trace_fields(const char *event, va_list fields)
 {
-    (void)level;
     const struct instance *in = instance_now();
     if (!trace_on || in == NULL) {
         return;
     }
     AUTO_BUF struct buf text = {0};
-    va_list args;
-    va_start(args, event);
     for (;;) {
-        struct log_field field = va_arg(args, struct log_field);
+        struct log_field field = va_arg(fields, struct log_field);
         if (field.name == NULL) {
             break;
         }
         buf_printf(&text, " %s=", field.name);
         add_value(&text, &field.value);
     }
-    va_end(args);
     TRACE("process %d logs: %s%.*s", in->client.id, event, STR_FMT(buf_str(&text)));
 }
 
-void __wrap_log_err(enum log_level level, const char *event, const struct err *err)
+void __wrap_log_line_in(enum log_module module, enum log_level level, const char *event, ...)
 {
+    (void)module;
+    (void)level;
+    va_list args;
+    va_start(args, event);
+    trace_fields(event, args);
+    va_end(args);
+}
+
+void __wrap_log_often_in(enum log_module module, enum log_level level, const char *key,
+                         const char *event, ...)
+{
+    (void)module;
+    (void)level;
+    (void)key;
+    va_list args;
+    va_start(args, event);
+    trace_fields(event, args);
+    va_end(args);
+}
+
+void __wrap_log_err_in(enum log_module module, enum log_level level, const char *event,
+                       const struct err *err)
+{
+    (void)module;
     (void)level;
     const struct instance *in = instance_now();
     if (in != NULL) {

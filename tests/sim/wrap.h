@@ -67,7 +67,10 @@ WRAP(int, source_verify, struct source *s, struct err *err);
 WRAP(int, source_start, struct source *s, struct err *err);
 
 /* trace.c */
-void __wrap_log_line(enum log_level level, const char *event, ...);
-void __wrap_log_err(enum log_level level, const char *event, const struct err *err);
+void __wrap_log_line_in(enum log_module module, enum log_level level, const char *event, ...);
+void __wrap_log_often_in(enum log_module module, enum log_level level, const char *key,
+                         const char *event, ...);
+void __wrap_log_err_in(enum log_module module, enum log_level level, const char *event,
+                       const struct err *err);
 
 #endif

@@ -22,6 +22,7 @@ deps_test() {
     recipe_make kafka
     recipe_make apicurio
     recipe_make python
+    recipe_make readers
     recipe_make spark
 }
 
@@ -116,4 +117,13 @@ python_make() {
     rm -rf "$PREFIX/venv"
     python3 -m venv "$PREFIX/venv"
     "$PREFIX/venv/bin/pip" install --no-deps --require-hashes -r "$TOOLS/requirements.txt"
+}
+
+readers_key() { cat "$TOOLS/readers.txt"; }
+
+# As a user has them: pandas, polars, DuckDB, delta-rs, and dbt.
+readers_make() {
+    rm -rf "$PREFIX/readers"
+    python3 -m venv "$PREFIX/readers"
+    "$PREFIX/readers/bin/pip" install --no-deps --require-hashes -r "$TOOLS/readers.txt"
 }
