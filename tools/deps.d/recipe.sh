@@ -10,7 +10,7 @@
 # $PREFIX/log/NAME     what it printed; its end is shown when it fails
 # $PREFIX/scratch/     working folders, removed at the end
 
-RECIPES=(librdkafka duckdb kafka spark python readers minio versitygw apicurio yyjson)
+RECIPES=(librdkafka duckdb kafka spark python readers minio versitygw apicurio yyjson debian)
 
 say() { printf 'deps: %s\n' "$*" >&2; }
 die() {
