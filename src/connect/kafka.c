@@ -34,7 +34,9 @@
 
 #define POLL_SLICE_US  100000
 #define SERVE_ROUND_US 500000
-#define CLOSE_GRACE_US 500000
+/* For a last word to lag tools. The first coordinator of a cluster takes a while. */
+#define CLOSE_PATIENCE_US 5000000
+#define CLOSE_HURRY_US    500000
 /* Of the seek that follows an assignment. */
 #define VALIDATE_PATIENCE_US 2000000
 #define VALIDATE_SEEK_MS     1000
@@ -202,11 +204,8 @@ static void kafka_close(struct source *base)
         cond_broadcast(&s->changed);
     }
     thread_join(&s->watcher);
-    /* A last word to lag tools may be on its way. */
-    int64_t until_us = clock_mono_us() + CLOSE_GRACE_US;
-    while (kafka_group_is_busy(s) && clock_mono_us() < until_us) {
-        rd_kafka_poll(s->rk, 10);
-    }
+    bool hurry = stop_is_set(s->stop) || s->base.status.state == SOURCE_DOWN;
+    kafka_group_finish(s, hurry ? CLOSE_HURRY_US : CLOSE_PATIENCE_US);
     kafka_source_free(s);
 }
 

@@ -422,6 +422,35 @@ static void give_rights_back_later(void *cluster)
     rd_kafka_mock_topic_set_error(cluster, "t", RD_KAFKA_RESP_ERR_NO_ERROR);
 }
 
+/* What lag tools know of partition 0 after the source has been closed. */
+static int64_t told_after_close(struct fixture *f)
+{
+    int64_t told[1] = {7};
+    source_close(f->source);
+    f->source = NULL;
+    fixture_open(f);
+    OK(source_acknowledged(f->source, told, &f->err));
+    return told[0];
+}
+
+static void a_commit_that_comes_before_its_coordinator_is_sent_again(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_topic(1, 10);
+    struct taken t = {0};
+    int64_t next[] = {10};
+    fixture_begin_at(f, 0);
+    assert_int_equal(fixture_take(f, 10, &t), SOURCE_PACKET);
+    rd_kafka_mock_push_request_errors(
+        f->cluster, API_OFFSET_COMMIT, 5, RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS,
+        RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE, RD_KAFKA_RESP_ERR_NOT_COORDINATOR,
+        RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS,
+        RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS);
+    source_acknowledge(f->source, next, 1);
+    assert_int_equal(told_after_close(f), 10);
+    fixture_free(f);
+}
+
 static void an_identity_that_may_not_be_seen_is_not_taken_for_verified(void **state)
 {
     (void)state;
@@ -509,6 +538,7 @@ int main(void)
         cmocka_unit_test(group_offsets_that_are_refused_are_only_counted),
         cmocka_unit_test(a_group_that_may_not_be_read_is_told_so),
         cmocka_unit_test(a_coordinator_that_is_not_ready_is_asked_again),
+        cmocka_unit_test(a_commit_that_comes_before_its_coordinator_is_sent_again),
         cmocka_unit_test(an_identity_that_may_not_be_seen_is_not_taken_for_verified),
         cmocka_unit_test(rights_that_are_missing_at_the_start_are_an_error),
         cmocka_unit_test(verify_and_acknowledge_run_beside_poll),

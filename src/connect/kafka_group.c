@@ -9,11 +9,15 @@
  *  (1) One commit is on its way at a time; what is acknowledged meanwhile is
  *      merged and sent when the answer has come, so that a slow coordinator
  *      never builds up a queue.
+ *  (2) What a coordinator that is not ready has refused is due again: it goes
+ *      with the next commit, and the last one is seen through when the source
+ *      closes, so that a run that ends leaves lag tools the truth.
  */
 #include "connect/kafka_source.h"
 
 /* The first coordinator of a cluster takes a while: its topic is made when it is asked for. */
 #define GROUP_PATIENCE_US 5000000
+#define RESEND_MS         10
 
 /* Sends what is due, unless a commit is on its way. The lock is held. */
 static void kafka_group_send(struct kafka_source *s)
@@ -50,11 +54,40 @@ void kafka_group_acknowledge(struct source *base, const int64_t *next_offsets, s
     kafka_group_send(s);
 }
 
+/* The same commit may be taken later. */
+static bool kafka_group_may_pass(rd_kafka_resp_err_t code)
+{
+    switch ((int)code) {
+    case RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS:
+    case RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE:
+    case RD_KAFKA_RESP_ERR_NOT_COORDINATOR:
+    case RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT:
+    case RD_KAFKA_RESP_ERR__TIMED_OUT:
+    case RD_KAFKA_RESP_ERR__TRANSPORT:
+    case RD_KAFKA_RESP_ERR__WAIT_COORD:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Makes what was refused due again, unless there is something newer. The lock is held. */
+static void kafka_group_put_back(struct kafka_source *s,
+                                 const rd_kafka_topic_partition_list_t *offsets)
+{
+    vec_foreach (struct kafka_toppar, t, &s->toppars) {
+        const rd_kafka_topic_partition_t *sent =
+            rd_kafka_topic_partition_list_find(offsets, t->topic->name, t->number);
+        if (sent != NULL && t->acknowledge_offset < 0) {
+            t->acknowledge_offset = sent->offset;
+        }
+    }
+}
+
 void kafka_group_on_commit(rd_kafka_t *rk, rd_kafka_resp_err_t code,
                            rd_kafka_topic_partition_list_t *offsets, void *opaque)
 {
     (void)rk;
-    (void)offsets;
     struct kafka_source *s = opaque;
     assert(s->magic == KAFKA_SOURCE_MAGIC);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
@@ -62,7 +95,38 @@ void kafka_group_on_commit(rd_kafka_t *rk, rd_kafka_resp_err_t code,
     }
     MUTEX_GUARD(&s->lock);
     s->is_acknowledging = false;
+    if (kafka_group_may_pass(code) && offsets != NULL) {
+        kafka_group_put_back(s, offsets);
+    } else {
+        kafka_group_send(s);
+    }
+}
+
+static bool kafka_group_is_busy(struct kafka_source *s)
+{
+    MUTEX_GUARD(&s->lock);
+    return s->is_acknowledging;
+}
+
+/* Whether a commit is on its way now. */
+static bool kafka_group_resend(struct kafka_source *s)
+{
+    MUTEX_GUARD(&s->lock);
     kafka_group_send(s);
+    return s->is_acknowledging;
+}
+
+void kafka_group_finish(struct kafka_source *s, int64_t patience_us)
+{
+    int64_t until_us = clock_mono_us() + patience_us;
+    while (kafka_group_resend(s)) {
+        while (kafka_group_is_busy(s)) {
+            if (clock_mono_us() >= until_us) {
+                return;
+            }
+            rd_kafka_poll(s->rk, RESEND_MS);
+        }
+    }
 }
 
 int kafka_group_acknowledged(struct source *base, int64_t *ret_offsets, struct err *err)
@@ -85,10 +149,4 @@ int kafka_group_acknowledged(struct source *base, int64_t *ret_offsets, struct e
         ret_offsets[i] = list->elems[i].offset < 0 ? -1 : list->elems[i].offset;
     }
     return 0;
-}
-
-bool kafka_group_is_busy(struct kafka_source *s)
-{
-    MUTEX_GUARD(&s->lock);
-    return s->is_acknowledging;
 }

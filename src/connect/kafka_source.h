@@ -189,7 +189,8 @@ int kafka_group_acknowledged(struct source *base, int64_t *ret_offsets, struct e
 void kafka_group_on_commit(rd_kafka_t *rk, rd_kafka_resp_err_t code,
                            rd_kafka_topic_partition_list_t *offsets, void *opaque);
 
-bool kafka_group_is_busy(struct kafka_source *s);
+/* Sees what is due through, for so long. The job's thread, at the end. */
+void kafka_group_finish(struct kafka_source *s, int64_t patience_us);
 
 /* kafka.c */
 void kafka_reach(struct kafka_source *s, struct source_partition *p, int64_t next_offset);

@@ -152,6 +152,17 @@ def own_registry(tmp_path):
     yield from _own(SchemaRegistry, tmp_path)
 
 
+# --- several workers --------------------------------------------------------
+
+
+def pytest_collection_modifyitems(items):
+    """With `-n 2 --dist loadgroup`: one worker has Spark, a gigabyte; a file stays together for
+    what its tests share."""
+    for item in items:
+        group = "spark" if "spark" in item.fixturenames else item.path.stem
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 # --- reports ----------------------------------------------------------------
 
 
