@@ -83,11 +83,12 @@ struct log_context log_context_now(void);
 struct log_context log_enter_batch(int64_t batch);
 struct log_context log_enter_partition(struct str topic, int32_t partition);
 void log_leave(struct log_context *before);
-#define LOG_SCOPE_NAME2(line)           log_scope_##line
-#define LOG_SCOPE_NAME(line)            LOG_SCOPE_NAME2(line)
-#define LOG_SCOPE                       struct log_context LOG_SCOPE_NAME(__LINE__) __attribute__((cleanup(log_leave)))
-#define LOG_IN_BATCH(number)            LOG_SCOPE = log_enter_batch(number)
-#define LOG_IN_PARTITION(topic, number) LOG_SCOPE = log_enter_partition((topic), (number))
+#define LOG_SCOPE_NAME2(line)  log_scope_##line
+#define LOG_SCOPE_NAME(line)   LOG_SCOPE_NAME2(line)
+#define LOG_SCOPE_LEAVES       __attribute__((cleanup(log_leave)))
+#define LOG_SCOPE              struct log_context LOG_SCOPE_NAME(__LINE__) LOG_SCOPE_LEAVES
+#define LOG_IN_BATCH(number)   LOG_SCOPE = log_enter_batch(number)
+#define LOG_IN_PARTITION(t, n) LOG_SCOPE = log_enter_partition((t), (n))
 
 /* Field values. A pair is a name and one of these. */
 struct log_value {

@@ -26,62 +26,14 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/json.h"
+#include "base/log_capture.h"
 #include "base/mem.h"
 #include "base/thread.h"
-
-struct capture {
-    int saved;
-    int pipe[2];
-    struct buf text;
-};
-
-static int capture_begin(void **state)
-{
-    struct capture *c = mem_new(struct capture);
-    c->saved = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
-    if (c->saved < 0 || pipe2(c->pipe, O_CLOEXEC) < 0 ||
-        fcntl(c->pipe[1], F_SETPIPE_SZ, 1 << 20) < 0 || dup2(c->pipe[1], STDERR_FILENO) < 0) {
-        return -1;
-    }
-    *state = c;
-    log_open(LOG_INFO, LOG_LOGFMT);
-    return 0;
-}
-
-static int capture_end(void **state)
-{
-    struct capture *c = *state;
-    dup2(c->saved, STDERR_FILENO);
-    fd_close(&c->saved);
-    fd_close(&c->pipe[0]);
-    fd_close(&c->pipe[1]);
-    buf_done(&c->text);
-    mem_free(c);
-    log_set_query(NULL);
-    return 0;
-}
-
-/* What was logged since the last call. */
-static struct str captured(void **state)
-{
-    struct capture *c = *state;
-    buf_reset(&c->text);
-    fcntl(c->pipe[0], F_SETFL, O_NONBLOCK);
-    for (;;) {
-        char *at = buf_reserve(&c->text, 65536);
-        ssize_t got = read(c->pipe[0], at, 65536);
-        if (got <= 0) {
-            *at = '\0';
-            return buf_str(&c->text);
-        }
-        c->text.len += (size_t)got;
-    }
-}
 
 /* The line without its time, which is checked for its form. */
 static void assert_line(void **state, const char *expected)
 {
-    struct str line = captured(state);
+    struct str line = log_captured(state);
     assert_true(str_starts(line, STR("ts=")));
     int64_t us;
     bool has_zone;
@@ -117,10 +69,10 @@ static void lines_below_the_level_are_dropped(void **state)
     assert_true(log_is_on(LOG_INFO));
     assert_false(log_is_on(LOG_DEBUG));
     log_line(LOG_DEBUG, "no", LOG_END);
-    assert_int_equal(captured(state).len, 0);
+    assert_int_equal(log_captured(state).len, 0);
     log_open(LOG_ERROR, LOG_LOGFMT);
     log_line(LOG_WARN, "no", LOG_END);
-    assert_int_equal(captured(state).len, 0);
+    assert_int_equal(log_captured(state).len, 0);
     log_line(LOG_ERROR, "yes", LOG_END);
     assert_line(state, "level=error module=base event=yes\n");
     log_open(LOG_DEBUG, LOG_LOGFMT);
@@ -217,7 +169,7 @@ static void each_module_has_its_level(void **state)
     log_line_in(LOG_MODULE_DELTA, LOG_WARN, "c", LOG_END);
     assert_false(log_is_on(LOG_INFO));
     assert_true(log_is_on(LOG_WARN));
-    assert_int_equal(captured(state).len, 0);
+    assert_int_equal(log_captured(state).len, 0);
     log_line_in(LOG_MODULE_JOB, LOG_WARN, "d", LOG_END);
     assert_line(state, "level=warn module=job event=d\n");
     assert_int_equal(log_levels_parse(STR("kafka=debug"), &levels, &err), 0);
@@ -271,7 +223,7 @@ static void repeats_are_left_out_and_counted(void **state)
     assert_line(state, "level=warn module=base event=again query=q\n");
     now_us += 9999999;
     log_often(LOG_WARN, NULL, "again", LOG_END);
-    assert_int_equal(captured(state).len, 0);
+    assert_int_equal(log_captured(state).len, 0);
     now_us += 1;
     log_often(LOG_WARN, NULL, "again", LOG_I("i", 9), LOG_END);
     assert_line(state, "level=warn module=base event=again query=q i=9 repeated=5\n");
@@ -285,7 +237,7 @@ static void repeats_are_left_out_and_counted(void **state)
     log_flush();
     assert_line(state, "level=warn module=base event=suppressed query=r of=again repeated=1\n");
     log_flush();
-    assert_int_equal(captured(state).len, 0);
+    assert_int_equal(log_captured(state).len, 0);
     log_use_clock(NULL);
 }
 
@@ -321,7 +273,7 @@ static void errors_are_logged_with_their_place(void **state)
 
 static struct json *captured_json(void **state, struct arena *arena)
 {
-    struct str line = captured(state);
+    struct str line = log_captured(state);
     assert_int_equal(str_find(line, '\n'), line.len - 1);
     struct json *root = NULL;
     struct err err;
@@ -382,7 +334,7 @@ static void secrets_are_masked_in_every_value(void **state)
     struct err err;
     err_set(&err, ERR_CONFIG, "password hunter2 refused");
     log_err(LOG_ERROR, "failed", &err);
-    assert_int_equal(str_find_str(captured(state), STR("hunter2")), -1);
+    assert_int_equal(str_find_str(log_captured(state), STR("hunter2")), -1);
 }
 
 static void secret_that_breaks_json_leaves_a_string(void **state)
@@ -432,7 +384,7 @@ static void line_that_is_too_large_says_so(void **state)
 
 static void logging_leaves_errno_alone(void **state)
 {
-    struct capture *c = *state;
+    struct log_capture *c = *state;
     errno = EAGAIN;
     log_line(LOG_INFO, "e", LOG_END);
     assert_int_equal(errno, EAGAIN);
@@ -468,7 +420,7 @@ static void lines_of_several_threads_do_not_mix(void **state)
     for (size_t i = 0; i < WRITERS; i++) {
         thread_join(&threads[i]);
     }
-    struct str rest = captured(state);
+    struct str rest = log_captured(state);
     struct str line;
     int64_t next[WRITERS] = {0};
     while (str_split(&rest, '\n', &line) && line.len > 0) {
@@ -487,38 +439,44 @@ static void lines_of_several_threads_do_not_mix(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(fields_are_logfmt, capture_begin, capture_end),
-        cmocka_unit_test_setup_teardown(values_are_quoted_when_they_have_to_be, capture_begin,
-                                        capture_end),
-        cmocka_unit_test_setup_teardown(lines_below_the_level_are_dropped, capture_begin,
-                                        capture_end),
-        cmocka_unit_test_setup_teardown(query_is_a_context_of_the_thread, capture_begin,
-                                        capture_end),
-        cmocka_unit_test_setup_teardown(errors_are_logged_with_their_place, capture_begin,
-                                        capture_end),
-        cmocka_unit_test_setup_teardown(json_lines_are_one_object_each, capture_begin, capture_end),
-        cmocka_unit_test_setup_teardown(secrets_are_masked_in_every_value, capture_begin,
-                                        capture_end),
-        cmocka_unit_test_setup_teardown(secret_that_breaks_json_leaves_a_string, capture_begin,
-                                        capture_end),
-        cmocka_unit_test_setup_teardown(secret_like_a_level_does_not_garble_the_line, capture_begin,
-                                        capture_end),
-        cmocka_unit_test_setup_teardown(text_is_masked_in_place, capture_begin, capture_end),
-        cmocka_unit_test_setup_teardown(line_that_is_too_large_says_so, capture_begin, capture_end),
-        cmocka_unit_test_setup_teardown(logging_leaves_errno_alone, capture_begin, capture_end),
-        cmocka_unit_test_setup_teardown(lines_of_several_threads_do_not_mix, capture_begin,
-                                        capture_end),
+        cmocka_unit_test_setup_teardown(fields_are_logfmt, log_capture_begin, log_capture_end),
+        cmocka_unit_test_setup_teardown(values_are_quoted_when_they_have_to_be, log_capture_begin,
+                                        log_capture_end),
+        cmocka_unit_test_setup_teardown(lines_below_the_level_are_dropped, log_capture_begin,
+                                        log_capture_end),
+        cmocka_unit_test_setup_teardown(query_is_a_context_of_the_thread, log_capture_begin,
+                                        log_capture_end),
+        cmocka_unit_test_setup_teardown(errors_are_logged_with_their_place, log_capture_begin,
+                                        log_capture_end),
+        cmocka_unit_test_setup_teardown(json_lines_are_one_object_each, log_capture_begin,
+                                        log_capture_end),
+        cmocka_unit_test_setup_teardown(secrets_are_masked_in_every_value, log_capture_begin,
+                                        log_capture_end),
+        cmocka_unit_test_setup_teardown(secret_that_breaks_json_leaves_a_string, log_capture_begin,
+                                        log_capture_end),
+        cmocka_unit_test_setup_teardown(secret_like_a_level_does_not_garble_the_line,
+                                        log_capture_begin, log_capture_end),
+        cmocka_unit_test_setup_teardown(text_is_masked_in_place, log_capture_begin,
+                                        log_capture_end),
+        cmocka_unit_test_setup_teardown(line_that_is_too_large_says_so, log_capture_begin,
+                                        log_capture_end),
+        cmocka_unit_test_setup_teardown(logging_leaves_errno_alone, log_capture_begin,
+                                        log_capture_end),
+        cmocka_unit_test_setup_teardown(lines_of_several_threads_do_not_mix, log_capture_begin,
+                                        log_capture_end),
         cmocka_unit_test_setup_teardown(batch_and_partition_are_context_until_the_end_of_the_scope,
-                                        capture_begin, capture_end),
-        cmocka_unit_test_setup_teardown(field_of_the_line_goes_before_its_context, capture_begin,
-                                        capture_end),
-        cmocka_unit_test_setup_teardown(module_is_the_folder_of_the_line, capture_begin,
-                                        capture_end),
-        cmocka_unit_test_setup_teardown(each_module_has_its_level, capture_begin, capture_end),
-        cmocka_unit_test_setup_teardown(bad_levels_are_named, capture_begin, capture_end),
-        cmocka_unit_test_setup_teardown(repeats_are_left_out_and_counted, capture_begin,
-                                        capture_end),
-        cmocka_unit_test_setup_teardown(lines_are_counted_by_level, capture_begin, capture_end),
+                                        log_capture_begin, log_capture_end),
+        cmocka_unit_test_setup_teardown(field_of_the_line_goes_before_its_context,
+                                        log_capture_begin, log_capture_end),
+        cmocka_unit_test_setup_teardown(module_is_the_folder_of_the_line, log_capture_begin,
+                                        log_capture_end),
+        cmocka_unit_test_setup_teardown(each_module_has_its_level, log_capture_begin,
+                                        log_capture_end),
+        cmocka_unit_test_setup_teardown(bad_levels_are_named, log_capture_begin, log_capture_end),
+        cmocka_unit_test_setup_teardown(repeats_are_left_out_and_counted, log_capture_begin,
+                                        log_capture_end),
+        cmocka_unit_test_setup_teardown(lines_are_counted_by_level, log_capture_begin,
+                                        log_capture_end),
     };
     return cmocka_run_group_tests_name("log", tests, NULL, NULL);
 }

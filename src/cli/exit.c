@@ -57,8 +57,18 @@ void cli_exit_report(const struct err *err)
         struct json_writer w;
         json_begin(&w, &line);
         json_open_object(&w);
+        AUTO_BUF struct buf stamp = {0};
+        clock_add_iso_ms(&stamp, clock_wall_us());
+        json_name(&w, "ts");
+        json_str(&w, buf_str(&stamp));
         json_name(&w, "level");
         json_c(&w, "error");
+        json_name(&w, "module");
+        json_c(&w, log_module_name(LOG_MODULE_CLI));
+        json_name(&w, "event");
+        json_c(&w, "exit");
+        json_name(&w, "exit_code");
+        json_i64(&w, cli_exit_of((int)err->code));
         json_name(&w, "code");
         json_c(&w, err_code_name(err->code));
         json_name(&w, "message");

@@ -509,8 +509,8 @@ static int retry_batch(struct query *q, struct err *err)
         rc = judge_poison(q, batch, &cause, err);
         q->message_limit = 2;
     } else if (rc >= 0) {
-        log_line(LOG_WARN, "batch failed", LOG_I("messages", messages), LOG_S("error", cause.msg),
-                 LOG_I("retry_with", messages / 2), LOG_END);
+        log_often(LOG_WARN, NULL, "batch failed", LOG_I("messages", messages),
+                  LOG_S("error", cause.msg), LOG_I("retry_with", messages / 2), LOG_END);
         q->message_limit = (size_t)(messages / 2);
         if (q->message_limit_goal < (size_t)messages) {
             q->message_limit_goal = (size_t)messages;

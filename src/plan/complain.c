@@ -107,6 +107,10 @@ const char *plan_complain_hint(const struct plan_near *near, char out[PLAN_HINT_
 
 const char *plan_complain_quote(struct str text, char out[PLAN_QUOTE_BYTES])
 {
+    /* First, for half a secret is not known for one. */
+    AUTO_FREE char *masked = str_dup(text);
+    log_mask_text(masked);
+    text = str_of(masked);
     size_t len = text.len;
     bool cut = len > 40;
     if (cut) {

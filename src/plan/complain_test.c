@@ -68,6 +68,16 @@ static void long_texts_are_cut_at_a_character(void **state)
         "\"012345678901234567890123456789012345678…\"");
 }
 
+static void secrets_are_hidden_before_a_text_is_cut(void **state)
+{
+    (void)state;
+    char quoted[PLAN_QUOTE_BYTES];
+    log_mask(STR("horseradish-horseradish-horseradish-horseradish"));
+    assert_string_equal(
+        plan_complain_quote(STR("x horseradish-horseradish-horseradish-horseradish y"), quoted),
+        "\"x *** y\"");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -75,6 +85,7 @@ int main(void)
         cmocka_unit_test(bytes_of_a_body_have_places_in_the_file),
         cmocka_unit_test(the_nearest_name_is_suggested_only_when_near),
         cmocka_unit_test(long_texts_are_cut_at_a_character),
+        cmocka_unit_test(secrets_are_hidden_before_a_text_is_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,6 +15,7 @@
 #include "plan/complain.h"
 #include "plan/option.h"
 #include "plan/parser.h"
+#include "plan/secret.h"
 
 struct parse {
     struct plan *plan;
@@ -143,6 +144,7 @@ static int parse_settings(struct parse *s, struct settings *into)
         setting.line = place.line;
         setting.column = place.column;
         TRY(parse_value(s, &setting.value));
+        plan_secret_mask(setting.name, setting.value);
         *vec_push(&into->items) = setting;
     } while (plan_parser_accept_symbol(p, ","));
     return plan_parser_expect_symbol(p, ")");
@@ -510,6 +512,7 @@ static int parse_set(struct parse *s)
     }
     struct plan_place at = plan_parser_peek(p)->place;
     TRY(parse_value(s, &value));
+    plan_secret_mask(name, value);
     return plan_option_apply_set(s->plan, name, token->place, value, at, p->err);
 }
 

@@ -14,6 +14,7 @@
 #include "codec/registry.h"
 #include "plan/complain.h"
 #include "plan/parser.h"
+#include "plan/secret.h"
 #include "plan/subst.h"
 
 /* Far above what a person writes, far below where positions in 32 bits end. */
@@ -76,7 +77,9 @@ static int load(struct plan *plan, struct str text, struct err *err)
     struct plan_subst subst;
     struct plan_tokens tokens;
     TRY(check_bytes(plan, text, err));
+    plan_secret_mask_urls(text);
     TRY(plan_subst_run(&plan->arena, plan->file, text, &subst, err));
+    plan_secret_mask_urls(subst.out);
     TRY(plan_token_scan(&plan->arena, plan->file, &subst, &tokens, err));
     return plan_parse_run(plan, &tokens, err);
 }

@@ -19,6 +19,7 @@
 #include <stdlib.h>
 
 #include "plan/complain.h"
+#include "plan/secret.h"
 
 #define DEPTH_MAX 16
 
@@ -155,6 +156,7 @@ static int replace(struct subst *s, char quote, bool escapes, int depth, bool em
     }
     bool use_value = value != NULL && (value[0] != '\0' || !has_default);
     if (emit && use_value) {
+        plan_secret_mask(name, str_of(value));
         if (!str_is_utf8(str_of(value))) {
             return complain(s, start, "environment variable ", name, " is not UTF-8");
         }

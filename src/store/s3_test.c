@@ -5,6 +5,8 @@
  */
 #include "store/s3_fixture.h"
 
+#include <stdio.h>
+
 static int append_key(void *user, const struct store_entry *entry, struct err *err)
 {
     (void)err;
@@ -64,6 +66,55 @@ static void server_errors_are_retried(void **state)
             s3_fake_clear_rules(f->fake);
         }
     }
+}
+
+struct seen {
+    struct mutex lock;
+    unsigned retries;
+    unsigned others;
+    char operation[16];
+    char key[64];
+    char reason[128];
+    int status;
+    unsigned attempts;
+};
+
+static void see(void *user, const struct store_event *event)
+{
+    struct seen *seen = user;
+    MUTEX_GUARD(&seen->lock);
+    seen->retries += event->kind == STORE_EVENT_RETRY;
+    seen->others += event->kind != STORE_EVENT_RETRY;
+    snprintf(seen->operation, sizeof(seen->operation), "%s", event->operation);
+    snprintf(seen->key, sizeof(seen->key), "%.*s", STR_FMT(event->key));
+    snprintf(seen->reason, sizeof(seen->reason), "%s", event->reason);
+    seen->status = event->status;
+    seen->attempts = event->attempts;
+}
+
+static void retries_are_told(void **state)
+{
+    struct fixture *f = *state;
+    open_plain(f);
+    struct seen seen = {0};
+    mutex_init(&seen.lock);
+    assert_ok(f, put(f, "a", "not watched"));
+    store_observe(f->s, see, &seen);
+    rule(f, .match = "PUT /bucket/t/a", .kind = S3_FAKE_STATUS, .status = 503, .code = "SlowDown",
+         .times = 2);
+    assert_ok(f, put(f, "a", "x"));
+    assert_int_equal(seen.retries, 2);
+    assert_int_equal(seen.others, 0);
+    assert_string_equal(seen.operation, "put");
+    assert_string_equal(seen.key, "a");
+    assert_int_equal(seen.status, 503);
+    assert_int_equal(seen.attempts, 2);
+    assert_non_null(strstr(seen.reason, "SlowDown"));
+    assert_ok(f, put(f, "b", "x")); /* at once: nothing to tell */
+    rule(f, .match = "PUT", .kind = S3_FAKE_STATUS, .status = 500, .code = "Internal", .times = 1);
+    assert_ok(f, create(f, "once")); /* sent once, never again by the store */
+    assert_int_equal(seen.retries, 2);
+    mutex_done(&seen.lock);
 }
 
 static void many_requests_may_fail(void **state)
@@ -710,6 +761,7 @@ int main(void)
     unsetenv("AWS_PROFILE");
     const struct CMUnitTest tests[] = {
         CASE(server_errors_are_retried),
+        CASE(retries_are_told),
         CASE(many_requests_may_fail),
         CASE(what_does_not_end_is_an_error_with_the_reason),
         CASE(a_put_that_was_done_although_it_failed_is_done_again),
