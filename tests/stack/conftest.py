@@ -56,10 +56,33 @@ def pipeline(tmp_path_factory) -> pathlib.Path:
     return file
 
 
+@pytest.fixture(scope="session")
+def monitoring_images(podman):
+    debian = argument_of("Dockerfile", "DEBIAN")
+    for service in ["prometheus", "alertmanager"]:
+        podman.build(image_of(service), p.IMAGES / "monitoring.Dockerfile", p.IMAGES,
+                     DEBIAN=debian)
+    podman.build(image_of("grafana"), p.IMAGES / "grafana.Dockerfile", p.IMAGES, DEBIAN=debian)
+
+
+@pytest.fixture(scope="session")
+def spark_images(podman):
+    """Stand-ins of the public images, and what deploy/ makes of them."""
+    debian = argument_of("Dockerfile", "DEBIAN")
+    podman.build(argument_of("spark.Dockerfile", "SPARK"), p.IMAGES / "spark.Dockerfile", p.IMAGES)
+    podman.build(argument_of("dbt.Dockerfile", "PYTHON"), p.IMAGES / "python.Dockerfile", p.IMAGES,
+                 DEBIAN=debian)
+    podman.build("sluice-spark:0.1.0", p.DEPLOY / "spark.Dockerfile", deps.TREE,
+                 volume="/opt/sluice-deps")
+    podman.build("sluice-dbt:0.1.0", p.DEPLOY / "dbt.Dockerfile", deps.TREE)
+
+
 @pytest.fixture(scope="module")
-def stack(podman, sluice_image, pipeline, tmp_path_factory):
-    """A project that has nothing yet: the first test brings it up."""
-    stack = p.Stack(podman, tmp_path_factory.mktemp("stack"), pipeline)
+def stack(request, podman, sluice_image, pipeline, tmp_path_factory):
+    """A project that has nothing yet: the first test of a module brings it up, with the PROFILES
+    that the module names."""
+    profiles = getattr(request.module, "PROFILES", ())
+    stack = p.Stack(podman, tmp_path_factory.mktemp("stack"), pipeline, profiles)
     yield stack
     stack.close()
 
