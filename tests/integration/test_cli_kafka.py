@@ -309,7 +309,7 @@ def test_a_producer_that_is_stopped_delivers_what_it_sent(kafka, topic, tmp_path
     name = topic()
     run = Process("produce", [deps.sluice_binary(), "produce", "-t", name, "-b", kafka.bootstrap,
                               "-g", "events", "--rate", "200", *rows], tmp_path)
-    run.wait_until(lambda: len(kafka.consume(name)) > 0, "messages")
+    run.wait_until(lambda: kafka.watermarks(name)[0][1] > 0, "messages")
     assert run.stop() == code
     assert f"{len(kafka.consume(name))} messages delivered to {name}" in run.output
 
