@@ -22,6 +22,7 @@
 #include "base/err.h"
 #include "base/failpoint.h"
 #include "base/fs.h"
+#include "base/histogram.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"

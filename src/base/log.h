@@ -85,7 +85,7 @@ struct log_context log_enter_partition(struct str topic, int32_t partition);
 void log_leave(struct log_context *before);
 #define LOG_SCOPE_NAME2(line)  log_scope_##line
 #define LOG_SCOPE_NAME(line)   LOG_SCOPE_NAME2(line)
-#define LOG_SCOPE_LEAVES       __attribute__((cleanup(log_leave)))
+#define LOG_SCOPE_LEAVES       __attribute__((cleanup(log_leave), unused))
 #define LOG_SCOPE              struct log_context LOG_SCOPE_NAME(__LINE__) LOG_SCOPE_LEAVES
 #define LOG_IN_BATCH(number)   LOG_SCOPE = log_enter_batch(number)
 #define LOG_IN_PARTITION(t, n) LOG_SCOPE = log_enter_partition((t), (n))

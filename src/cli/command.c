@@ -13,6 +13,7 @@
 #include "cli/run.h"
 #include "cli/table.h"
 #include "cli/version.h"
+#include "job/monitor.h"
 #include "plan/plan.h"
 
 const struct cli_command *const cli_command_all[] = {
@@ -168,6 +169,10 @@ static int show_help(int argc, char **argv, struct err *err)
     struct str name = str_of(argv[0]);
     if (str_eq(name, STR("options"))) {
         plan_options_markdown(&text); /* docs/options.md */
+        return cli_out_write(buf_str(&text), err);
+    }
+    if (str_eq(name, STR("metrics"))) {
+        job_monitor_metrics_markdown(&text); /* docs/metrics.md */
         return cli_out_write(buf_str(&text), err);
     }
     const struct cli_command *command = cli_command_find(name);

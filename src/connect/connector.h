@@ -83,6 +83,7 @@ struct source_partition {
     int32_t leader_epoch; /* of the record below next_offset, or a later one; -1 = unknown. Set
                              before start, delivery finds out if the log was truncated below */
     int64_t lost_count;   /* offsets that retention took before we came (failOnDataLoss=false) */
+    int64_t newest_us;    /* the job's: timestamp of the last message delivered; 0 = none yet */
 };
 
 enum source_state {
@@ -107,6 +108,14 @@ enum source_poll { SOURCE_IDLE, SOURCE_PACKET, SOURCE_END };
 
 struct source;
 
+/* What the source's client library tells of itself; -1 = unknown. */
+struct source_client {
+    int64_t queue_messages, queue_bytes; /* fetched and not yet asked for */
+    int64_t brokers_up;
+    int64_t request_errors; /* so far */
+    double round_trip_s;    /* mean of the brokers'; < 0 = unknown */
+};
+
 struct source_ops {
     const char *name;             /* USING … */
     const struct option *options; /* ends with a NULL name */
@@ -121,6 +130,7 @@ struct source_ops {
     int (*verify)(struct source *s, struct err *err);
     void (*acknowledge)(struct source *s, const int64_t *next_offsets, size_t count);
     int (*acknowledged)(struct source *s, int64_t *ret_offsets, struct err *err); /* may be NULL */
+    void (*client)(struct source *s, struct source_client *ret_client);           /* may be NULL */
     void (*close)(struct source *s);
 };
 
@@ -177,6 +187,9 @@ void source_acknowledge(struct source *s, const int64_t *next_offsets, size_t co
  * without such tools answers -1 for all. Waits for the broker, but only for seconds: then ERR_IO.
  */
 int source_acknowledged(struct source *s, int64_t *ret_offsets, struct err *err);
+/* Serves the client library, which may be kept waiting otherwise, and answers what it tells. For a
+ * while without polls: about once a second. All -1 for a connector without such a library. */
+void source_look(struct source *s, struct source_client *ret_client);
 void source_close(struct source *s); /* NULL is fine; packets may outlive it */
 
 /* For connectors: sets status, and since_mono_us when the state is another one. */

@@ -157,7 +157,9 @@ static int kafka_clients_open(struct kafka_source *s, const struct settings *set
     rd_kafka_conf_t *admin_conf = rd_kafka_conf_dup(conf);
     /* Without a group: it never reads. */
     rd_kafka_conf_set(admin_conf, "group.id", "", NULL, 0);
+    rd_kafka_conf_set(admin_conf, "statistics.interval.ms", "0", NULL, 0);
     rd_kafka_conf_set_offset_commit_cb(conf, kafka_group_on_commit);
+    rd_kafka_conf_set_stats_cb(conf, kafka_stats_callback);
     rd_kafka_t *rk = kafka_client_new(s, conf, err);
     if (rk == NULL) {
         rd_kafka_conf_destroy(admin_conf);
@@ -181,6 +183,7 @@ static int kafka_open(const struct settings *settings, const char *query, struct
     s->magic = KAFKA_SOURCE_MAGIC;
     s->query = mem_strdup(query);
     s->stop = stop;
+    s->client = (struct source_client){-1, -1, -1, -1, -1};
     mutex_init(&s->lock);
     cond_init(&s->changed);
     kafka_settings_copy(s, settings);
@@ -559,6 +562,12 @@ static void kafka_serve_watermarks(struct kafka_source *s)
     }
 }
 
+static void kafka_look(struct source *base, struct source_client *ret_client)
+{
+    kafka_stats_look(base, ret_client);
+    kafka_serve_watermarks(kafka_source_of(base));
+}
+
 /* Everything beside messages: callbacks, what the watcher found, now and then watermarks. */
 static int kafka_serve(struct kafka_source *s, int64_t now_us, struct err *err)
 {
@@ -696,5 +705,6 @@ const struct source_ops kafka_source_ops = {
     .verify = kafka_topics_verify,
     .acknowledge = kafka_group_acknowledge,
     .acknowledged = kafka_group_acknowledged,
+    .client = kafka_look,
     .close = kafka_close,
 };

@@ -45,6 +45,8 @@ static const struct kafka_property kafka_presets[] = {
      * coordinator, and does not close meanwhile. */
     {"session.timeout.ms", "5000"},
     {"log.connection.close", "false"},
+    /* kafka_stats.c */
+    {"statistics.interval.ms", "10000"},
 };
 
 /* What a source needs, whatever the user says. */

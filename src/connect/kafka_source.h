@@ -97,6 +97,7 @@ struct kafka_source {
     size_t suspect_count;
     int64_t suspect_retry_us;    /* not before */
     int64_t serve_next_us;       /* of the slow round: watermarks */
+    struct source_client client; /* of the last statistics */
     char connection_reason[200]; /* what the last failed connection said */
     int64_t down_since_us;       /* of the last "all brokers down" or authentication failure */
     rd_kafka_message_t *raw[PACKET_MESSAGES_MAX];
@@ -191,6 +192,11 @@ void kafka_group_on_commit(rd_kafka_t *rk, rd_kafka_resp_err_t code,
 
 /* Sees what is due through, for so long. The job's thread, at the end. */
 void kafka_group_finish(struct kafka_source *s, int64_t patience_us);
+
+/* kafka_stats.c: what librdkafka tells of itself. */
+void kafka_stats_read(struct str text, struct source_client *ret_client);
+int kafka_stats_callback(rd_kafka_t *rk, char *json, size_t json_len, void *opaque);
+void kafka_stats_look(struct source *base, struct source_client *ret_client);
 
 /* kafka.c */
 void kafka_reach(struct kafka_source *s, struct source_partition *p, int64_t next_offset);

@@ -132,6 +132,14 @@ int source_acknowledged(struct source *s, int64_t *ret_offsets, struct err *err)
     return s->ops->acknowledged == NULL ? 0 : s->ops->acknowledged(s, ret_offsets, err);
 }
 
+void source_look(struct source *s, struct source_client *ret_client)
+{
+    *ret_client = (struct source_client){-1, -1, -1, -1, -1};
+    if (s->ops->client != NULL) {
+        s->ops->client(s, ret_client);
+    }
+}
+
 void source_close(struct source *s)
 {
     if (s != NULL) {

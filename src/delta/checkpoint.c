@@ -83,6 +83,7 @@ void delta_checkpoint_done(struct delta_table *table, int64_t version, int64_t r
     assert(version <= snapshot->version);
     if (version > snapshot->checkpoint_version) {
         snapshot->checkpoint_version = version;
+        snapshot->checkpoint_us = clock_wall_us();
         /* Expired tombstones went; what came since is about a file a commit. */
         table->state.row_count = row_count + snapshot->version - version;
     }
@@ -182,6 +183,7 @@ static void add_head_from(struct str path, bool v2, size_t bytes, struct buf *sq
 struct checkpoint_counts {
     int64_t actions;
     int64_t adds;
+    int64_t bytes; /* of the files that are added */
 };
 
 /* The COPY statement; files are "live" and "gone". Spark too gives them dataChange = false. */
@@ -210,15 +212,17 @@ static int count_actions(struct sql_conn *conn, struct str path, struct checkpoi
 {
     AUTO_BUF struct buf sql = {0};
     AUTO_SQL_ROWS struct sql_rows *rows = NULL;
-    struct str cells[3];
+    struct str cells[4];
     buf_add_c(&sql, "SELECT count(*)::VARCHAR, count(\"add\".path)::VARCHAR, "
-                    "(count(protocol.minReaderVersion) + count(metaData.id))::VARCHAR FROM "
+                    "(count(protocol.minReaderVersion) + count(metaData.id))::VARCHAR, "
+                    "coalesce(sum(\"add\".size), 0)::VARCHAR FROM "
                     "read_parquet(");
     sql_quote_text(&sql, path);
     buf_add_c(&sql, ")");
     TRY(sql_query(conn, sql.ptr, &rows, err));
     bool ok = TRY(sql_rows_next(rows, cells, err)) == 1 && str_to_i64(cells[0], &counts->actions) &&
-              str_to_i64(cells[1], &counts->adds) && str_eq_c(cells[2], "2");
+              str_to_i64(cells[1], &counts->adds) && str_eq_c(cells[2], "2") &&
+              str_to_i64(cells[3], &counts->bytes);
     if (!ok) {
         return err_set(err, ERR_CORRUPT,
                        "the checkpoint that was written has not one protocol and one metaData");
@@ -230,10 +234,9 @@ static int count_actions(struct sql_conn *conn, struct str path, struct checkpoi
 static int write_hint(struct store *store, int64_t version, uint64_t bytes,
                       const struct checkpoint_counts *counts, struct err *err)
 {
-    int64_t there = -1;
-    int64_t adds = -1;
-    int has_hint = TRY(delta_log_read_hint(store, &there, &adds, err));
-    if (has_hint && there > version) {
+    struct delta_log_hint there;
+    int has_hint = TRY(delta_log_read_hint(store, &there, err));
+    if (has_hint && there.version > version) {
         return 0;
     }
     AUTO_BUF struct buf body = {0};
@@ -248,6 +251,14 @@ static int write_hint(struct store *store, int64_t version, uint64_t bytes,
     json_i64(&w, (int64_t)bytes);
     json_name(&w, "numOfAddFiles");
     json_i64(&w, counts->adds);
+    /* What a start cannot know without reading every add; others skip tags they do not know. */
+    AUTO_BUF struct buf table_bytes = {0};
+    buf_add_i64(&table_bytes, counts->bytes);
+    json_name(&w, "tags");
+    json_open_object(&w);
+    json_name(&w, DELTA_LOG_HINT_BYTES);
+    json_str(&w, buf_str(&table_bytes));
+    json_close_object(&w);
     json_close_object(&w);
     return store_put(store, STR(DELTA_LOG_HINT), buf_str(&body), err);
 }

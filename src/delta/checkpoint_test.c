@@ -230,6 +230,36 @@ static void expired_txns_are_left_out(void **state)
     assert_non_null(delta_find_txn(delta_snapshot(table), STR("new")));
 }
 
+static void assert_live(const char *name, int64_t files, int64_t bytes)
+{
+    AUTO_DELTA struct delta_table *table = open_named(name);
+    assert_int_equal(delta_snapshot(table)->file_count, files);
+    assert_int_equal(delta_snapshot(table)->file_bytes, bytes);
+}
+
+/* Nobody reads the adds of a checkpoint for it. */
+static void live_files_are_counted_where_the_log_says_how_many(void **state)
+{
+    (void)state;
+    struct err err;
+    char name[32];
+    AUTO_STORE struct store *store = new_store(name);
+    make_history(store);
+    assert_live(name, 3, -1); /* a remove that does not tell its size */
+    OK(write_checkpoint(store, 4, &err));
+    assert_live(name, 3, 3);
+    test_put_commit(store, 5, ADD("f", "") ADD("g", ""));
+    assert_live(name, 5, 5);
+    test_put_commit(store, 6, REMOVE("f", ",\"size\":1"));
+    assert_live(name, 4, 4);
+    OK(store_put(store, STR("_delta_log/_last_checkpoint"), STR("{\"version\":4,\"size\":9}"),
+                 &err));
+    assert_live(name, -1, -1);
+    AUTO_DELTA struct delta_table *table = open_named(name);
+    assert_true(delta_snapshot(table)->checkpoint_us > 0);
+    assert_int_equal(delta_snapshot(table)->checkpoint_version, 4);
+}
+
 static void a_checkpoint_never_comes_before_its_commit(void **state)
 {
     (void)state;
@@ -249,11 +279,11 @@ static void the_hint_goes_forward_only(void **state)
     make_history(store);
     OK(write_checkpoint(store, 4, &err));
     OK(write_checkpoint(store, 2, &err));
-    int64_t version = -1;
-    int64_t adds = -1;
-    assert_int_equal(OK(delta_log_read_hint(store, &version, &adds, &err)), 1);
-    assert_int_equal(version, 4);
-    assert_int_equal(adds, 3);
+    struct delta_log_hint hint;
+    assert_int_equal(OK(delta_log_read_hint(store, &hint, &err)), 1);
+    assert_int_equal(hint.version, 4);
+    assert_int_equal(hint.add_count, 3);
+    assert_true(hint.file_bytes > 0);
 }
 
 static void hints_and_checkpoints_that_are_broken_are_passed(void **state)
@@ -502,6 +532,7 @@ int main(void)
         cmocka_unit_test(tombstones_stay_until_they_are_old),
         cmocka_unit_test(a_v2_table_gets_a_checkpoint_with_its_row),
         cmocka_unit_test(expired_txns_are_left_out),
+        cmocka_unit_test(live_files_are_counted_where_the_log_says_how_many),
         cmocka_unit_test(a_checkpoint_never_comes_before_its_commit),
         cmocka_unit_test(the_hint_goes_forward_only),
         cmocka_unit_test(hints_and_checkpoints_that_are_broken_are_passed),

@@ -426,5 +426,6 @@ int delta_commit(struct delta_table *table, const struct delta_change *change, i
     table->conflict.change = change;
     int rc = commit_change(table, change, ret_version, err);
     table->conflict.change = NULL;
+    table->counters.conflicts += rc == DELTA_SCHEMA_CHANGED || rc == ERR_FENCED;
     return rc;
 }

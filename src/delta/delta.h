@@ -50,7 +50,11 @@ struct delta_snapshot {
     VEC(struct delta_txn) txns;     /* newest of each app id, sorted by it */
     int64_t checkpoint_version;     /* of the newest checkpoint; -1 = none */
     int64_t in_commit_timestamp_ms; /* of `version`, when the feature is on */
+    int64_t checkpoint_us;          /* wall clock, when it was written; -1 = unknown */
     int64_t refreshed_boot_us;      /* clock_boot_us when the log was last looked at */
+    /* Live files and their bytes, as the log counts them; -1 = unknown: the checkpoint does not
+     * say and was not looked into. */
+    int64_t file_count, file_bytes;
     /* The newest commit that is not an append (overwrite, RESTORE, CREATE OR REPLACE); -1. */
     int64_t replaced_version;
     struct str replaced_operation;
@@ -187,6 +191,7 @@ int delta_commit(struct delta_table *table, const struct delta_change *change, i
 /* Counters since open, for progress and metrics. */
 struct delta_counters {
     int64_t commits, rebases, unknown_answers, foreign_commits;
+    int64_t conflicts; /* foreign commits that could not be passed: planned anew, or fenced off */
 };
 const struct delta_counters *delta_counters(const struct delta_table *table);
 

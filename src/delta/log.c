@@ -249,8 +249,7 @@ void delta_log_list_done(struct delta_log_list *list)
     arena_done(&list->arena);
 }
 
-int delta_log_read_hint(struct store *store, int64_t *ret_version, int64_t *ret_add_count,
-                        struct err *err)
+int delta_log_read_hint(struct store *store, struct delta_log_hint *ret_hint, struct err *err)
 {
     AUTO_BUF struct buf body = {0};
     AUTO_ARENA struct arena arena = {0};
@@ -269,9 +268,11 @@ int delta_log_read_hint(struct store *store, int64_t *ret_version, int64_t *ret_
         !json_get_i64(json_find(root, "version"), &version) || version < 0) {
         return 0;
     }
-    *ret_version = version;
-    if (!json_get_i64(json_find(root, "numOfAddFiles"), ret_add_count)) {
-        *ret_add_count = -1;
+    *ret_hint = (struct delta_log_hint){.version = version, .add_count = -1, .file_bytes = -1};
+    (void)json_get_i64(json_find(root, "numOfAddFiles"), &ret_hint->add_count);
+    struct str bytes;
+    if (json_get_str(json_find(json_find(root, "tags"), DELTA_LOG_HINT_BYTES), &bytes)) {
+        (void)str_to_i64(bytes, &ret_hint->file_bytes);
     }
     return 1;
 }
@@ -292,6 +293,21 @@ struct log_parser {
     int64_t announced; /* actions; 0 = nothing is */
 };
 
+static void count_file(struct delta_log_commit *commit, const struct delta_action *action)
+{
+    int64_t bytes = action->file.size_bytes;
+    if (action->kind == DELTA_ACTION_ADD) {
+        commit->add_count++;
+        commit->file_bytes += bytes;
+    } else if (action->kind == DELTA_ACTION_REMOVE) {
+        commit->remove_count++;
+        commit->file_bytes -= bytes;
+    } else {
+        return;
+    }
+    commit->has_file_bytes = commit->has_file_bytes && bytes >= 0;
+}
+
 static int parse_line(struct log_parser *parser, struct str line, struct err *err)
 {
     struct delta_log_commit *commit = parser->commit;
@@ -310,8 +326,7 @@ static int parse_line(struct log_parser *parser, struct str line, struct err *er
         }
         return 0;
     }
-    commit->add_count += action.kind == DELTA_ACTION_ADD;
-    commit->remove_count += action.kind == DELTA_ACTION_REMOVE;
+    count_file(commit, &action);
     if (parser->on_file != NULL) {
         TRY(parser->on_file(parser->user, &action, err));
     }
@@ -322,6 +337,7 @@ int delta_log_parse(struct str key, struct str body, struct delta_log_commit *co
                     delta_log_file_fn on_file, void *user, struct err *err)
 {
     struct log_parser parser = {.commit = commit, .on_file = on_file, .user = user};
+    commit->has_file_bytes = true;
     struct str rest = body;
     struct str line = STR_NULL;
     size_t line_number = 0;

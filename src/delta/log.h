@@ -62,10 +62,15 @@ int delta_log_list(struct store *store, int64_t from, struct delta_log_list *lis
 int delta_log_probe(struct store *store, int64_t version, struct delta_log_list *list,
                     struct err *err);
 
-/* The version that _last_checkpoint names, and its number of adds (-1 = unknown). Outcome 1, or
- * 0 when there is none or it is garbage. */
-int delta_log_read_hint(struct store *store, int64_t *ret_version, int64_t *ret_add_count,
-                        struct err *err);
+/* What _last_checkpoint says; -1 = unknown. */
+struct delta_log_hint {
+    int64_t version;
+    int64_t add_count;  /* files of the table at that version */
+    int64_t file_bytes; /* and their sizes together: in a tag of ours */
+};
+#define DELTA_LOG_HINT_BYTES "sluice.tableSizeInBytes"
+/* Outcome 1, or 0 when there is none or it is garbage. */
+int delta_log_read_hint(struct store *store, struct delta_log_hint *ret_hint, struct err *err);
 
 /* A commit, whole. Actions on files are only counted. */
 struct delta_log_commit {
@@ -74,6 +79,8 @@ struct delta_log_commit {
     VEC(struct delta_action) actions;
     int64_t add_count;
     int64_t remove_count;
+    int64_t file_bytes;  /* of the adds less those of the removes */
+    bool has_file_bytes; /* false = some action does not tell its size */
 };
 void delta_log_commit_done(struct delta_log_commit *commit);
 #define AUTO_COMMIT AUTO(delta_log_commit_done)

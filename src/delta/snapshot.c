@@ -50,8 +50,7 @@ struct snapshot_loader {
     struct store *store;
     const struct delta_options *options;
     int64_t target; /* INT64_MAX = newest */
-    int64_t hint_add_count;
-    int64_t hint_version;
+    struct delta_log_hint hint;
     struct delta_state *state;
     struct delta_segment *segment;
     bool by_name;  /* the segment was made up without a LIST */
@@ -82,10 +81,16 @@ static int load_checkpoint(struct snapshot_loader *loader,
     vec_foreach (struct delta_load_file, file, &load.files) {
         state->row_count += file->row_count;
     }
+    const struct delta_log_hint *hint = &loader->hint;
+    bool is_hinted = hint->version == checkpoint->version;
     /* Sidecars and JSON are not looked into here. */
-    if (loader->hint_version == checkpoint->version && loader->hint_add_count > state->row_count) {
-        state->row_count = loader->hint_add_count;
+    if (is_hinted && hint->add_count > state->row_count) {
+        state->row_count = hint->add_count;
     }
+    state->snapshot.file_count = is_hinted ? hint->add_count : -1;
+    state->snapshot.file_bytes = is_hinted ? hint->file_bytes : -1;
+    int64_t modified_us = checkpoint->files[0].modified_us;
+    state->snapshot.checkpoint_us = modified_us > 0 ? modified_us : -1;
     return delta_state_check(state, err);
 }
 
@@ -144,7 +149,7 @@ static int try_by_name(struct snapshot_loader *loader, struct err *err)
     struct store_entry entry;
     char room[DELTA_LOG_KEY_BYTES];
     char key[64];
-    int64_t base = loader->hint_version;
+    int64_t base = loader->hint.version;
     if (loader->no_names || loader->target == INT64_MAX ||
         loader->target - base > SNAPSHOT_BY_NAME_MAX) {
         return 0;
@@ -177,13 +182,12 @@ static int load_base(struct snapshot_loader *loader, struct err *err)
 {
     bool broken = false;
     struct err why;
-    int has_hint = TRY(
-        delta_log_read_hint(loader->store, &loader->hint_version, &loader->hint_add_count, err));
-    if (has_hint && loader->hint_version > 0 && loader->hint_version <= loader->target) {
+    int has_hint = TRY(delta_log_read_hint(loader->store, &loader->hint, err));
+    if (has_hint && loader->hint.version > 0 && loader->hint.version <= loader->target) {
         if (TRY(try_by_name(loader, err)) == 1) {
             return 0;
         }
-        TRY(list_again(loader, loader->hint_version, err));
+        TRY(list_again(loader, loader->hint.version, err));
         if (TRY(try_checkpoints(loader, &broken, &why, err)) == 1) {
             return 0;
         }
@@ -280,8 +284,7 @@ int delta_snapshot_load(struct store *store, const struct delta_options *options
         .store = store,
         .options = options,
         .target = version < 0 ? INT64_MAX : version,
-        .hint_version = -1,
-        .hint_add_count = -1,
+        .hint = {.version = -1, .add_count = -1, .file_bytes = -1},
         .state = state,
         .segment = segment,
     };
@@ -388,16 +391,24 @@ static int see_checkpoints(struct delta_table *table, const struct delta_log_lis
     struct delta_snapshot *snapshot = &table->state.snapshot;
     int64_t newest = *vec_last(&list->commits);
     int64_t hinted = -1;
-    int64_t adds = -1;
+    int64_t written_us = -1;
     for (size_t i = 0; i < list->checkpoints.count; i++) {
-        int64_t version = list->checkpoints.items[i].version;
-        hinted = version <= newest ? version : hinted;
+        const struct delta_log_checkpoint *checkpoint = &list->checkpoints.items[i];
+        if (checkpoint->version <= newest) {
+            hinted = checkpoint->version;
+            written_us =
+                checkpoint->files[0].modified_us > 0 ? checkpoint->files[0].modified_us : -1;
+        }
     }
     if (table->store->lists_whole_folders && newest > snapshot->version) {
-        (void)TRY(delta_log_read_hint(table->store, &hinted, &adds, err));
+        struct delta_log_hint hint = {.version = hinted};
+        (void)TRY(delta_log_read_hint(table->store, &hint, err));
+        written_us = hint.version == hinted ? written_us : -1;
+        hinted = hint.version;
     }
     if (hinted > snapshot->checkpoint_version && hinted <= newest) {
         snapshot->checkpoint_version = hinted;
+        snapshot->checkpoint_us = written_us;
     }
     return 0;
 }

@@ -20,7 +20,8 @@
 void delta_state_init(struct delta_state *state)
 {
     *state = (struct delta_state){
-        .snapshot = {.version = -1, .checkpoint_version = -1, .replaced_version = -1}};
+        .snapshot = {
+            .version = -1, .checkpoint_version = -1, .checkpoint_us = -1, .replaced_version = -1}};
 }
 
 void delta_state_done(struct delta_state *state)
@@ -166,6 +167,21 @@ void delta_state_apply(struct delta_state *state, int64_t version,
     }
 }
 
+static void count_files(struct delta_snapshot *snapshot, const struct delta_log_commit *commit)
+{
+    if (snapshot->file_count >= 0) {
+        snapshot->file_count += commit->add_count - commit->remove_count;
+    }
+    if (snapshot->file_bytes >= 0 && commit->has_file_bytes) {
+        snapshot->file_bytes += commit->file_bytes;
+    } else {
+        snapshot->file_bytes = -1;
+    }
+    /* A log that removes what it never added counts for nothing. */
+    snapshot->file_count = snapshot->file_count < 0 ? -1 : snapshot->file_count;
+    snapshot->file_bytes = snapshot->file_bytes < 0 ? -1 : snapshot->file_bytes;
+}
+
 int delta_state_apply_commit(struct delta_state *state, const struct delta_log_commit *commit,
                              struct err *err)
 {
@@ -175,6 +191,7 @@ int delta_state_apply_commit(struct delta_state *state, const struct delta_log_c
     }
     state->snapshot.version = commit->version;
     state->row_count += commit->add_count; /* a remove takes the place of its add */
+    count_files(&state->snapshot, commit);
     return delta_state_check(state, err);
 }
 

@@ -166,6 +166,18 @@ static int fail_record(struct batch_input *in, const struct codec *codec, const 
                    codec->fault.reason, codec->fault.position);
 }
 
+static void count_bad(struct batch_input *in, struct str reason)
+{
+    atomic_fetch_add(&in->counts.bad_records, 1);
+    atomic_fetch_add(&in->counts.bad_reasons[reason_index(reason)], 1);
+}
+
+static void count_dead(struct batch_input *in, struct str reason)
+{
+    atomic_fetch_add(&in->counts.dead, 1);
+    atomic_fetch_add(&in->counts.dead_reasons[reason_index(reason)], 1);
+}
+
 static int add_letter(struct batch_input *in, const struct message *m, struct str reason,
                       struct str message, int64_t position, struct err *err)
 {
@@ -189,7 +201,7 @@ static int add_letter(struct batch_input *in, const struct message *m, struct st
         .replay_id = in->batch->replay_id,
         .replay_offset = m->offset,
     };
-    atomic_fetch_add(&in->counts.dead, 1);
+    count_dead(in, reason);
     return dead_letters_add(in->batch->letters, &letter, err);
 }
 
@@ -198,8 +210,11 @@ static int judge(struct batch_input *in, const struct batch_local *local, const 
                  enum codec_row decoded, const struct message *m, struct err *err)
 {
     note_fault(in, codec, m);
-    atomic_fetch_add(decoded == CODEC_ROW_BAD ? &in->counts.bad_records : &in->counts.bad_fields,
-                     1);
+    if (decoded == CODEC_ROW_BAD) {
+        count_bad(in, str_of(codec->fault.reason));
+    } else {
+        atomic_fetch_add(&in->counts.bad_fields, 1);
+    }
     /* A field that was rescued is not lost; a key has no such column. */
     if (decoded == CODEC_ROW_BAD_FIELD && local->rescues && codec == local->codec) {
         return 1;
@@ -226,7 +241,7 @@ static int cast_out(struct batch_input *in, const struct message *m, struct err 
     const struct batch *batch = in->batch;
     const struct dead_known *known = in->known == NULL ? NULL : in->known[m->partition];
     if (known != NULL && dead_known_has(known, m->offset)) {
-        atomic_fetch_add(&in->counts.dead, 1);
+        count_dead(in, STR("earlier"));
         return 1;
     }
     for (size_t i = 0; i < batch->outcast_count; i++) {
@@ -234,7 +249,7 @@ static int cast_out(struct batch_input *in, const struct message *m, struct err 
         if (&batch->inputs[outcast->input] == in && outcast->partition == m->partition &&
             outcast->offset == m->offset) {
             TRY(add_letter(in, m, outcast->reason, outcast->message, -1, err));
-            atomic_fetch_add(&in->counts.bad_records, 1);
+            count_bad(in, outcast->reason);
             return 1;
         }
     }
@@ -462,6 +477,7 @@ struct batch *batch_new(const struct plan_query *query, struct source *const *so
         in->end_offsets = arena_new_array(&batch->arena, int64_t, in->partition_count);
         in->end_epochs = arena_new_array(&batch->arena, int32_t, in->partition_count);
         in->log_ends = arena_new_array(&batch->arena, int64_t, in->partition_count);
+        in->intake = arena_new_array(&batch->arena, struct batch_intake, in->partition_count);
         struct source_partition *partitions =
             arena_new_array(&batch->arena, struct source_partition, in->partition_count);
         for (size_t p = 0; p < in->partition_count; p++) {
@@ -558,6 +574,29 @@ static void note_times(struct batch *batch, const struct packet *packet)
             batch->oldest_record_us = t < batch->oldest_record_us ? t : batch->oldest_record_us;
             batch->newest_record_us = t > batch->newest_record_us ? t : batch->newest_record_us;
         }
+    }
+}
+
+void batch_count(struct batch *batch, size_t input, const struct packet *packet)
+{
+    struct batch_input *in = &batch->inputs[input];
+    struct source_partition *partitions = in->source->partitions.items;
+    int64_t base_us = packet->messages[0].timestamp_us;
+    int64_t sum_us = 0;
+    int64_t timed = 0;
+    for (size_t i = 0; i < packet->count; i++) {
+        const struct message *m = &packet->messages[i];
+        struct batch_intake *intake = &in->intake[m->partition];
+        intake->records++;
+        intake->bytes += (int64_t)(m->value.len + m->key.len);
+        if (m->timestamp_us >= 0) {
+            partitions[m->partition].newest_us = m->timestamp_us;
+            sum_us += m->timestamp_us - base_us;
+            timed++;
+        }
+    }
+    if (timed > 0) {
+        ages_add(&batch->ages, base_us + sum_us / timed, (uint64_t)timed);
     }
 }
 

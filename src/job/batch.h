@@ -5,9 +5,11 @@
 #include "codec/codec.h"
 #include "connect/connector.h"
 #include "connect/delta_sink.h"
+#include "job/ages.h"
 #include "job/dead_letter.h"
 #include "job/dead_table.h"
 #include "job/evolve.h"
+#include "job/reason.h"
 #include "plan/plan.h"
 #include "sql/sql.h"
 
@@ -30,6 +32,15 @@ struct batch_counts {
     atomic_llong bad_records;
     atomic_llong dropped; /* bad records left out (onBadRecord = drop) */
     atomic_llong dead;    /* bad records that became dead letters, in this batch or before */
+    /* bad_records and dead by reason.h */
+    atomic_llong bad_reasons[REASON_COUNT];
+    atomic_llong dead_reasons[REASON_COUNT];
+};
+
+/* What was read from one partition; the job's thread's. */
+struct batch_intake {
+    int64_t records;
+    int64_t bytes; /* keys and values */
 };
 
 /* A message that the SQL fails on, found by bisecting; it is not decoded any more. */
@@ -63,6 +74,7 @@ struct batch_input {
     int64_t single_offset;
     int64_t *start_offsets; /* by partition: where this batch begins and ends */
     int64_t *end_offsets;
+    struct batch_intake *intake;     /* by partition */
     const struct dead_known **known; /* by partition; NULL = none has known dead letters */
     int32_t *end_epochs;             /* leader epochs at end_offsets; -1 = unknown */
     int64_t *log_ends; /* last known ends of the logs, when it was sealed; -1 = unknown */
@@ -97,6 +109,7 @@ struct batch {
     int64_t opened_us, sealed_us, encoded_us, uploaded_us, committed_us, copy_started_us;
     int64_t oldest_record_us; /* wall clock; INT64_MAX = none */
     int64_t newest_record_us;
+    struct ages ages;           /* of the records */
     int64_t wall_us;            /* when it was opened */
     bool wants_columns;         /* it was read for nothing: new fields are to become columns */
     bool is_hopeless;           /* reading it again in pieces cannot help */
@@ -121,6 +134,8 @@ void batch_abort(struct batch *batch);
 void batch_give_up(struct batch *batch);
 int64_t batch_messages(const struct batch *batch);
 
+/* Counts a packet that is to be pushed, once; the job's thread. */
+void batch_count(struct batch *batch, size_t input, const struct packet *packet);
 /* Between push and seal, the job's thread. Takes the packet when QUEUE_OK. */
 enum queue_rc batch_push(struct batch *batch, size_t input, struct packet *packet,
                          int64_t until_mono_us);

@@ -80,6 +80,12 @@ static void commit_one(struct query *q, struct batch *batch)
     }
     LOG_IN_BATCH(delta_sink_sequence(q->parts.sink) + 1);
     if (commit_batch(q, batch, &err) < 0) {
+        query_note_table(q);
+        {
+            MUTEX_GUARD(&q->lock);
+            q->figures.failed++;
+            q->figures.commit_failures++;
+        }
         query_fail(q, &err);
         query_let_go(q, batch);
         return;

@@ -177,6 +177,7 @@ static bool ask_for_retry(struct query *q, struct batch *batch, const struct err
         return false;
     }
     q->trouble = batch->wants_columns ? TROUBLE_EVOLVE : TROUBLE_RETRY;
+    q->figures.retried++;
     q->err = *err;
     q->failed = batch;
     q->finished++;
@@ -200,6 +201,8 @@ static void encode_failed(struct query *q, struct batch *batch, struct err *err)
     }
     if (!can_retry(batch, err)) {
         query_fail(q, err);
+        MUTEX_GUARD(&q->lock);
+        q->figures.failed++;
     }
     query_let_go(q, batch);
 }

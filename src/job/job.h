@@ -11,10 +11,13 @@
  * The face of the folder: runs every streaming table of a plan side by side,
  * each supervised, until stopped, drained or failed.
  */
+struct job_monitor; /* monitor.h */
+
 struct job_options {
-    bool available_now; /* overrides the tables' triggers */
-    bool live;          /* a status line on the terminal instead of log lines per batch */
-    int64_t grace_us;   /* what a stop may take before work is abandoned; 0 = 10 s */
+    bool available_now;          /* overrides the tables' triggers */
+    bool live;                   /* a status line on the terminal instead of log lines per batch */
+    int64_t grace_us;            /* what a stop may take before work is abandoned; 0 = 10 s */
+    struct job_monitor *monitor; /* shows the queries and commands them; borrowed; NULL = none */
 };
 
 /*
@@ -30,7 +33,15 @@ void job_on_source_status(void *stream, const struct source_status *status);
 void job_on_store_event(void *user, const struct store_event *event);
 
 /* A query's figures as of now, for the status line and the API. */
-enum job_state { JOB_STARTING, JOB_RUNNING, JOB_WAITING, JOB_STOPPING, JOB_ENDED, JOB_FAILED };
+enum job_state {
+    JOB_STARTING,
+    JOB_RUNNING,
+    JOB_WAITING,
+    JOB_PAUSED,
+    JOB_STOPPING,
+    JOB_ENDED,
+    JOB_FAILED
+};
 const char *job_state_name(enum job_state state);
 
 #endif

@@ -5,7 +5,7 @@
  * Field names and shapes are Spark's (streaming.md 1.10), so that tools made
  * for it read ours.
  */
-#include "job/query.h"
+#include "job/monitor_query.h"
 
 #include <stdio.h>
 
@@ -102,6 +102,15 @@ static void print_durations(struct json_writer *w, const struct batch *batch)
     json_close_object(w);
 }
 
+static int64_t bytes_of(const struct batch *batch)
+{
+    int64_t bytes = 0;
+    for (size_t i = 0; i < batch->copied.file_count; i++) {
+        bytes += (int64_t)batch->copied.files[i].size_bytes;
+    }
+    return bytes;
+}
+
 static int64_t sum_counts(const struct batch *batch, size_t member)
 {
     int64_t sum = 0;
@@ -159,6 +168,10 @@ void query_progress_print(const struct query *q, const struct batch *batch, stru
     json_i64(&w, batch->copied.row_count);
     json_name(&w, "version");
     json_i64(&w, batch->version);
+    json_name(&w, "files");
+    json_i64(&w, (int64_t)batch->copied.file_count);
+    json_name(&w, "bytes");
+    json_i64(&w, bytes_of(batch));
     json_close_object(&w);
     json_close_object(&w);
 }
@@ -181,6 +194,20 @@ static int64_t lag_of(const struct batch *batch)
     return lag;
 }
 
+static void count_inputs(struct query_figures *f, const struct batch *batch)
+{
+    for (size_t i = 0; i < batch->input_count; i++) {
+        const struct batch_input *in = &batch->inputs[i];
+        for (size_t p = 0; p < in->partition_count; p++) {
+            f->input_bytes += in->intake[p].bytes;
+        }
+        for (size_t r = 0; r < REASON_COUNT; r++) {
+            f->bad_reasons[r] += atomic_load(&in->counts.bad_reasons[r]);
+            f->dead_reasons[r] += atomic_load(&in->counts.dead_reasons[r]);
+        }
+    }
+}
+
 static void count_batch(struct query *q, const struct batch *batch, int64_t bytes)
 {
     MUTEX_GUARD(&q->lock);
@@ -201,9 +228,18 @@ static void count_batch(struct query *q, const struct batch *batch, int64_t byte
         batch->oldest_record_us == INT64_MAX ? -1 : clock_wall_us() - batch->oldest_record_us;
     f->last_commit_mono_us = batch->committed_us;
     f->input_rate = per_second(messages, batch->committed_us - batch->opened_us);
+    count_inputs(f, batch);
+    f->last_commit = (struct query_committed){
+        .version = batch->version,
+        .batch_id = delta_sink_sequence(q->parts.sink),
+        .wall_us = clock_wall_us(),
+        .output_rows = batch->copied.row_count,
+        .files = (int64_t)batch->copied.file_count,
+        .bytes = bytes,
+    };
 }
 
-static void log_fault(const struct batch *batch)
+static void log_fault(const struct query *q, const struct batch *batch)
 {
     const struct batch_fault *fault = &batch->fault;
     if (!fault->set) {
@@ -211,6 +247,10 @@ static void log_fault(const struct batch *batch)
     }
     /* One line a batch: the first one met; the counts say how many there were. */
     const struct source_partition *part = fault->source;
+    AUTO_FREE char *text =
+        mem_printf("topic \"%.*s\" partition %d offset %" PRId64 ": %s", STR_FMT(part->topic),
+                   part->number, fault->offset, fault->fault.message);
+    monitor_keep_error(q, "bad record", fault->fault.reason, text, false);
     log_often(LOG_WARN, NULL, "bad record", LOG_STR("topic", part->topic),
               LOG_I("partition", part->number), LOG_I("offset", fault->offset),
               LOG_S("reason", fault->fault.reason), LOG_S("error", fault->fault.message),
@@ -224,19 +264,22 @@ static void log_fault(const struct batch *batch)
 
 void query_report(struct query *q, struct batch *batch)
 {
-    int64_t bytes = 0;
-    for (size_t i = 0; i < batch->copied.file_count; i++) {
-        bytes += (int64_t)batch->copied.files[i].size_bytes;
-    }
+    int64_t bytes = bytes_of(batch);
     count_batch(q, batch, bytes);
-    log_fault(batch);
-    if (!log_is_on(LOG_INFO)) {
-        return;
-    }
+    query_note_table(q);
+    monitor_count_batch(q, batch);
+    log_fault(q, batch);
+    bool is_logged = log_is_on(LOG_INFO);
     AUTO_BUF struct buf progress = {0};
-    query_progress_print(q, batch, &progress);
-    if (log_format_now() == LOG_JSON) {
+    if (q->shown != NULL || is_logged) {
+        query_progress_print(q, batch, &progress);
+    }
+    if (is_logged && log_format_now() == LOG_JSON) {
         log_line(LOG_INFO, "batch", LOG_J("progress", buf_str(&progress)), LOG_END);
+        is_logged = false;
+    }
+    monitor_keep_progress(q, &progress);
+    if (!is_logged) {
         return;
     }
     log_line(LOG_INFO, "batch", LOG_I("batch", delta_sink_sequence(q->parts.sink)),

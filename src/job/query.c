@@ -6,7 +6,7 @@
  * assignment.  Nothing is read before the start commit is durable, and what
  * "latest" meant is in it (design.md 2a).
  */
-#include "job/query.h"
+#include "job/monitor_query.h"
 
 #include "job/announce.h"
 
@@ -14,21 +14,52 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Memory of the user's database unless SET memory_limit says otherwise. */
-#define MEMORY_BYTES_PRESET  ((uint64_t)512 << 20)
-#define SERVICE_MEMORY_BYTES ((uint64_t)512 << 20)
 /* Tries of the start commit against rivals that start at the same time. */
 #define BEGIN_TRIES 100
 
 void query_set_state(struct query *q, enum job_state state, const char *reason)
 {
-    MUTEX_GUARD(&q->lock);
-    if (q->figures.state != state) {
+    bool changed = false;
+    {
+        MUTEX_GUARD(&q->lock);
+        struct query_figures *f = &q->figures;
+        changed = f->state != state;
+        f->state = state;
+        f->state_since_us = changed ? clock_wall_us() : f->state_since_us;
+        snprintf(f->reason, sizeof(f->reason), "%s", reason == NULL ? "" : reason);
+    }
+    if (changed) {
         log_line(LOG_DEBUG, "state", LOG_S("state", job_state_name(state)),
                  LOG_S("reason", reason == NULL ? "" : reason), LOG_END);
+        monitor_changed(q);
     }
-    q->figures.state = state;
-    snprintf(q->figures.reason, sizeof(q->figures.reason), "%s", reason == NULL ? "" : reason);
+}
+
+void query_note_table(struct query *q)
+{
+    struct delta_sink *sink = q->parts.sink;
+    if (sink == NULL || q->shown == NULL) {
+        return;
+    }
+    const struct delta_counters *now = delta_sink_counters(sink);
+    const struct delta_snapshot *snapshot = delta_sink_snapshot(sink);
+    monitor_show_schema(q);
+    MUTEX_GUARD(&q->lock);
+    struct delta_counters *all = &q->figures.delta;
+    struct delta_counters *seen = &q->delta_seen;
+    all->commits += now->commits - seen->commits;
+    all->rebases += now->rebases - seen->rebases;
+    all->unknown_answers += now->unknown_answers - seen->unknown_answers;
+    all->foreign_commits += now->foreign_commits - seen->foreign_commits;
+    all->conflicts += now->conflicts - seen->conflicts;
+    *seen = *now;
+    q->figures.at = (struct query_table){
+        .version = snapshot->version,
+        .files = snapshot->file_count,
+        .bytes = snapshot->file_bytes,
+        .checkpoint_version = snapshot->checkpoint_version,
+        .checkpoint_us = snapshot->checkpoint_us,
+    };
 }
 
 void query_fail(struct query *q, const struct err *err)
@@ -57,6 +88,16 @@ void query_cancel(struct query *q)
     cond_broadcast(&q->changed);
 }
 
+void query_stop(struct query *q)
+{
+    {
+        MUTEX_GUARD(&q->lock);
+        q->figures.stop_us = q->figures.stop_us == 0 ? clock_wall_us() : q->figures.stop_us;
+    }
+    stop_set(q->stop);
+    monitor_changed(q);
+}
+
 bool query_is_canceled(struct query *q)
 {
     return stop_is_set(&q->cancel);
@@ -70,6 +111,11 @@ bool query_wait_idle(struct query *q)
             return false;
         }
         (void)cond_wait_until(&q->changed, &q->lock, clock_mono_us() + 100000);
+        if (q->shown != NULL) {
+            mutex_unlock(&q->lock);
+            monitor_publish(q);
+            mutex_lock(&q->lock);
+        }
     }
     return q->trouble == TROUBLE_NONE;
 }
@@ -135,13 +181,17 @@ static void spool_close(struct query_parts *p)
 static int open_query(struct query *q, struct err *err)
 {
     struct query_parts *p = &q->parts;
-    uint64_t memory = q->plan->memory_bytes == 0 ? MEMORY_BYTES_PRESET : q->plan->memory_bytes;
+    uint64_t memory =
+        q->plan->memory_bytes == 0 ? QUERY_MEMORY_BYTES_PRESET : q->plan->memory_bytes;
     struct sql_db_options user = {
         .memory_bytes = memory, .threads = q->plan->threads, .temp_dir = p->spool, .sandbox = true};
     TRY(sql_open(&user, &p->db, err));
     TRY(sql_connect(p->db, &p->conn, err));
     TRY(sql_register_text_function(p->conn, DELTA_SINK_KEY_FUNCTION, delta_sink_partition_key,
                                    err));
+    if (q->shown != NULL) {
+        TRY(sql_connect(p->db, &p->watch, err));
+    }
     {
         MUTEX_GUARD(&q->lock);
         q->live_conn = p->conn;
@@ -157,6 +207,7 @@ static void close_query(struct query *q)
         q->live_conn = NULL;
     }
     plan_query_free(TAKE(p->query));
+    sql_disconnect(TAKE(p->watch));
     sql_disconnect(TAKE(p->conn));
     sql_close(TAKE(p->db));
     mem_free(TAKE(p->copy_select));
@@ -166,7 +217,7 @@ static int open_databases(struct query *q, struct err *err)
 {
     struct query_parts *p = &q->parts;
     struct sql_db_options service = {
-        .memory_bytes = SERVICE_MEMORY_BYTES, .threads = 1, .temp_dir = p->spool};
+        .memory_bytes = QUERY_SERVICE_MEMORY_BYTES, .threads = 1, .temp_dir = p->spool};
     return sql_open(&service, &p->service_db, err);
 }
 
@@ -389,6 +440,13 @@ static void list_not_null(struct query *q, const struct delta_snapshot *snapshot
     p->partition_not_null = keys;
 }
 
+static void watch_store(const struct query *q, struct store *store)
+{
+    if (q->shown != NULL) {
+        store_watch(store, &q->shown->store);
+    }
+}
+
 /* The first stream that sends dead letters says how to reach Kafka, should they go there. */
 static const struct plan_stream *dead_letter_stream(const struct query *q)
 {
@@ -415,6 +473,7 @@ static int open_dead_table(struct query *q, struct err *err)
     if (q->table->dead_letter_topic.len == 0) {
         TRY(store_open(q->table->dead_letter_location, &q->table->store, &store, err));
         store_observe(store, job_on_store_event, NULL);
+        watch_store(q, store);
     }
     {
         MUTEX_GUARD(&q->lock);
@@ -454,12 +513,18 @@ static int open_table(struct query *q, struct store *store, struct err *err)
     snprintf(ns, sizeof(ns), "%.*s", STR_FMT(snapshot->metadata.id));
     AUTO_FREE char *name = str_dup(q->table->query_name);
     rand_uuid5(ns, name, q->id);
+    {
+        MUTEX_GUARD(&q->lock);
+        memcpy(q->figures.id, q->id, sizeof(q->id));
+    }
     struct str retention = delta_property(snapshot, "delta.setTransactionRetentionDuration");
     if (retention.ptr == NULL || !str_to_duration_us(retention, &q->txn_retention_us)) {
         q->txn_retention_us = 0;
     }
     make_copy_select(q, snapshot);
     list_not_null(q, snapshot);
+    query_note_table(q);
+    monitor_show_plan(q);
     return 0;
 }
 
@@ -510,6 +575,7 @@ int query_evolve(struct query *q, const struct batch *batch, struct err *err)
     TRY(open_query(q, err));
     TRY(delta_sink_widen(p->sink, p->query->row_type, err));
     make_copy_select(q, delta_sink_snapshot(p->sink));
+    monitor_show_plan(q);
     return 1;
 }
 
@@ -526,6 +592,7 @@ int query_open_parts(struct query *q, struct err *err)
     struct store *store = NULL;
     TRY(store_open(q->table->location, &q->table->store, &store, err));
     store_observe(store, job_on_store_event, NULL);
+    watch_store(q, store);
     int rc = spool_open(q, store_local_root(store), err);
     rc = rc < 0 ? rc : open_databases(q, err);
     rc = rc < 0 ? rc : open_query(q, err);
@@ -553,6 +620,8 @@ void query_close_parts(struct query *q)
         q->live_store = NULL;
         q->live_dead_store = NULL;
     }
+    query_note_table(q);
+    q->delta_seen = (struct delta_counters){0};
     dead_table_close(p->dead);
     delta_sink_close(p->sink);
     for (size_t i = 0; p->sources != NULL && i < p->query->inputs.count; i++) {

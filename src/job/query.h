@@ -5,6 +5,7 @@
 #include "job/batch.h"
 #include "job/holds.h"
 #include "job/job.h"
+#include "job/reason.h"
 
 /*
  * query - one streaming table while it runs, private to job/
@@ -28,9 +29,30 @@ enum query_trouble {
     TROUBLE_FATAL,  /* .err says why; the attempt ends */
 };
 
+/* The table as our last look at its log has it; -1 = unknown, or none. */
+struct query_table {
+    int64_t version, files, bytes, checkpoint_version, checkpoint_us;
+};
+
+/* The last commit of a batch; version -1 = none in this run. */
+struct query_committed {
+    int64_t version, batch_id, wall_us, output_rows, files, bytes;
+};
+
 /* Figures for people and programs; a copy is taken under the lock. */
 struct query_figures {
     enum job_state state;
+    int64_t state_since_us;                /* wall clock */
+    int64_t stop_us;                       /* wall clock, when it was told to stop; 0 = not */
+    char id[UUID_TEXT], run_id[UUID_TEXT]; /* "" = not yet */
+    int64_t attempts;
+    int64_t input_bytes;     /* keys and values of input_rows */
+    int64_t failed, retried; /* batches that came to nothing; that are read again in pieces */
+    int64_t commit_failures;
+    int64_t bad_reasons[REASON_COUNT], dead_reasons[REASON_COUNT]; /* of bad_records and dead */
+    struct delta_counters delta;                                   /* of all attempts */
+    struct query_table at;
+    struct query_committed last_commit;
     char reason[256]; /* for JOB_WAITING and JOB_FAILED */
     int64_t input_rows, output_rows, bad_records, bad_fields, dropped, dead;
     int64_t batches, files, bytes;
@@ -52,6 +74,7 @@ struct query_parts {
     struct sql_db *db;         /* runs the user's SQL, sandboxed */
     struct sql_db *service_db; /* checkpoints */
     struct sql_conn *conn;     /* the encoder's */
+    struct sql_conn *watch;    /* the reader's, to ask for db's memory; NULL = nobody looks */
     struct plan_query *query;
     struct source **sources; /* one an input */
     struct delta_sink *sink; /* the committer's while it runs */
@@ -72,8 +95,12 @@ struct query {
     struct plan_table own_table;    /* its streams change as columns are added */
     struct arena arena;             /* what own_table has beside the plan's */
     const struct job_options *options;
-    struct stop *stop;  /* finish what is under way and end */
-    struct stop cancel; /* give up what is under way */
+    struct monitor_query *shown; /* NULL = nobody looks */
+    struct stop *stop;           /* finish what is under way and end; = &own_stop */
+    struct stop own_stop;        /* set with the run's, or for this query alone */
+    int64_t stop_deadline_us;    /* mono; owned by the run's thread; INT64_MAX = not stopping */
+    atomic_bool pause_wanted;    /* finish the batch and read no more */
+    struct stop cancel;          /* give up what is under way */
     char run_id[UUID_TEXT];
     char id[UUID_TEXT];
     struct thread supervisor;
@@ -108,9 +135,17 @@ struct query {
     VEC(struct batch_outcast) poisons; /* what the SQL fails on, found by bisecting */
     struct arena poison_arena;
     struct holds holds;
-    int64_t txns_written_us;  /* mono, when all positions were last written */
-    int64_t txn_retention_us; /* of the table; 0 = txn actions do not expire */
+    const struct batch *filling;      /* the batch being filled, while the reader has it */
+    struct delta_counters delta_seen; /* of the sink; whoever has the sink */
+    int64_t txns_written_us;          /* mono, when all positions were last written */
+    int64_t txn_retention_us;         /* of the table; 0 = txn actions do not expire */
 };
+
+/* Memory of the user's database unless SET memory_limit says otherwise; of the one for checkpoints;
+ * and of the messages that wait for DuckDB, over all batches of a query. */
+#define QUERY_MEMORY_BYTES_PRESET  ((uint64_t)512 << 20)
+#define QUERY_SERVICE_MEMORY_BYTES ((uint64_t)512 << 20)
+#define QUERY_QUEUE_BYTES          ((uint64_t)8 << 20)
 
 /* ---- query.c: an attempt's parts ------------------------------------------------------------ */
 
@@ -120,6 +155,10 @@ void query_close_parts(struct query *q);
 /* Makes every wait of the attempt end; any thread. */
 void query_cancel(struct query *q);
 bool query_is_canceled(struct query *q);
+/* Tells it to finish what is under way and to end; any thread. */
+void query_stop(struct query *q);
+/* Counts what the sink has done and looks at its table; whoever has the sink. */
+void query_note_table(struct query *q);
 /* Records the first trouble and wakes the reader. */
 void query_fail(struct query *q, const struct err *err);
 /* Waits until no batch is under way, trouble or cancel; true = idle. */

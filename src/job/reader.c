@@ -19,10 +19,8 @@
  *  (5) Data that a source cannot deliver (a broken batch, offsets that are gone) ends the query
  *      when everything before it is committed: the table's position is where it stands.
  */
-#include "job/query.h"
+#include "job/monitor_query.h"
 
-/* Memory that messages waiting for DuckDB may take, over all batches of a query. */
-#define QUEUE_BYTES ((uint64_t)8 << 20)
 /* A batch is cut when its messages have come to this, whatever the trigger says. */
 #define BATCH_BYTES_MAX ((uint64_t)512 << 20)
 
@@ -78,7 +76,8 @@ static uint64_t messages_max(const struct query *q, const struct filling *f)
 
 static bool is_cut(struct query *q, const struct filling *f)
 {
-    if (stop_is_set(q->stop) || f->ended == f->batch->input_count) {
+    if (stop_is_set(q->stop) || atomic_load(&q->pause_wanted) ||
+        f->ended == f->batch->input_count) {
         return true;
     }
     if (!f->handed) {
@@ -148,6 +147,7 @@ static bool hand_over(struct query *q, struct filling *f)
             f->handed = true;
             return true;
         }
+        monitor_publish(q);
         if (rc == QUEUE_CLOSED || has_trouble(q) || query_is_canceled(q)) {
             MUTEX_GUARD(&q->lock);
             q->handed--;
@@ -171,6 +171,8 @@ static bool place(struct query *q, struct filling *f, size_t input, struct packe
         apply_poisons(q, input, packet);
     }
     uint64_t bytes = packet->bytes;
+    batch_count(f->batch, input, packet);
+    monitor_count_read(q, packet->count);
     for (;;) {
         enum queue_rc rc = batch_push(f->batch, input, packet, clock_mono_us() + NAP_US);
         if (rc == QUEUE_TIMEOUT && f->batch->input_count > 1) {
@@ -182,6 +184,7 @@ static bool place(struct query *q, struct filling *f, size_t input, struct packe
             f->bytes += bytes;
             return true;
         }
+        monitor_publish(q);
         if (rc == QUEUE_CLOSED || has_trouble(q) || query_is_canceled(q)) {
             packet_free(packet);
             return false;
@@ -270,7 +273,7 @@ static bool txns_are_old(const struct query *q)
 static int fill_batch(struct query *q, struct err *err)
 {
     struct filling f = {
-        .batch = batch_new(q->parts.query, q->parts.sources, q->batch_number, QUEUE_BYTES)};
+        .batch = batch_new(q->parts.query, q->parts.sources, q->batch_number, QUERY_QUEUE_BYTES)};
     f.batch->message_limit = q->message_limit;
     if (q->parts.dead != NULL) {
         AUTO_FREE char *path = mem_printf("%s/letters-%" PRId64, q->parts.spool, q->batch_number);
@@ -278,8 +281,10 @@ static int fill_batch(struct query *q, struct err *err)
     }
     int rc = 0;
     bool placed = true;
+    q->filling = f.batch;
     while (rc == 0 && placed && !is_broken(q, &f) && !is_cut(q, &f)) {
         rc = poll_sources(q, &f, &placed, err);
+        monitor_publish(q);
         if (!f.handed) {
             advance_tick(q);
             bool found = false;
@@ -292,6 +297,7 @@ static int fill_batch(struct query *q, struct err *err)
         }
         show_source_state(q);
     }
+    q->filling = NULL;
     advance_tick(q);
     bool more = f.ended < f.batch->input_count;
     if (f.handed) {
@@ -450,6 +456,7 @@ static int judge_poison(struct query *q, const struct batch *batch, const struct
     }
     MUTEX_GUARD(&q->lock);
     q->figures.bad_records++;
+    q->figures.bad_reasons[reason_index(str_of(batch->failure_reason))]++;
     q->figures.dropped += mode == PLAN_BAD_DROP;
     return 0;
 }
@@ -464,6 +471,11 @@ static bool wait_drained(struct query *q)
             return false;
         }
         (void)cond_wait_until(&q->changed, &q->lock, clock_mono_us() + NAP_US);
+        if (q->shown != NULL) {
+            mutex_unlock(&q->lock);
+            monitor_publish(q);
+            mutex_lock(&q->lock);
+        }
     }
     return q->trouble != TROUBLE_FATAL;
 }
@@ -509,6 +521,7 @@ static int retry_batch(struct query *q, struct err *err)
         rc = judge_poison(q, batch, &cause, err);
         q->message_limit = 2;
     } else if (rc >= 0) {
+        monitor_keep_error(q, "batch", err_code_name(cause.code), cause.msg, true);
         log_often(LOG_WARN, NULL, "batch failed", LOG_I("messages", messages),
                   LOG_S("error", cause.msg), LOG_I("retry_with", messages / 2), LOG_END);
         q->message_limit = (size_t)(messages / 2);
@@ -584,6 +597,19 @@ static int between_batches(struct query *q, struct err *err)
     return 0;
 }
 
+/* Once everything read is committed; a nap, after which there may be other things to do: positions
+ * that expire, a batch that has failed. */
+static void stay_paused(struct query *q)
+{
+    if (!query_wait_idle(q)) {
+        return;
+    }
+    query_set_state(q, JOB_PAUSED, NULL);
+    monitor_publish(q);
+    (void)stop_wait_us(q->stop, NAP_US);
+    advance_tick(q);
+}
+
 int query_read(struct query *q, struct err *err)
 {
     q->next_tick_us = clock_mono_us() + q->table->trigger_us;
@@ -608,6 +634,10 @@ int query_read(struct query *q, struct err *err)
             if (q->trouble == TROUBLE_RETRY || q->trouble == TROUBLE_EVOLVE) {
                 return 0; /* stopping: what failed will be read again by the next run */
             }
+            continue;
+        }
+        if (atomic_load(&q->pause_wanted)) {
+            stay_paused(q);
             continue;
         }
         int64_t before = q->batch_number;

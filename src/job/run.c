@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "job/announce.h"
-#include "job/query.h"
+#include "job/monitor_query.h"
 #include "job/status.h"
 
 #define GRACE_US_PRESET  (10 * (int64_t)1000000)
@@ -30,8 +30,9 @@
 const char *job_state_name(enum job_state state)
 {
     static const char *const names[] = {
-        [JOB_STARTING] = "starting", [JOB_RUNNING] = "running", [JOB_WAITING] = "waiting",
-        [JOB_STOPPING] = "stopping", [JOB_ENDED] = "ended",     [JOB_FAILED] = "failed",
+        [JOB_STARTING] = "starting", [JOB_RUNNING] = "running",   [JOB_WAITING] = "waiting",
+        [JOB_PAUSED] = "paused",     [JOB_STOPPING] = "stopping", [JOB_ENDED] = "ended",
+        [JOB_FAILED] = "failed",
     };
     return names[state];
 }
@@ -80,6 +81,11 @@ static int attempt(struct query *q, struct err *err)
     arena_reset(&q->poison_arena);
     holds_done(&q->holds);
     rand_uuid(q->run_id);
+    {
+        MUTEX_GUARD(&q->lock);
+        q->figures.attempts++;
+        memcpy(q->figures.run_id, q->run_id, sizeof(q->run_id));
+    }
     int rc = query_open_parts(q, err);
     if (rc >= 0) {
         rc = attempt_running(q, err);
@@ -144,6 +150,7 @@ static void supervise(void *user)
             break;
         }
         if (!judge(&err)) {
+            monitor_keep_error(q, "attempt", err_code_name(err.code), err.msg, false);
             end_query(q, rc, &err);
             break;
         }
@@ -151,6 +158,7 @@ static void supervise(void *user)
             backoff_us = BACKOFF_FIRST_US; /* it had been well for a while */
         }
         int64_t wait_us = backoff_us / 2 + (int64_t)rng_below(&rng, (uint64_t)backoff_us / 2);
+        monitor_keep_error(q, "attempt", err_code_name(err.code), err.msg, true);
         announce_retry(&err, wait_us);
         query_set_state(q, JOB_WAITING, err.msg);
         if (stop_wait_us(q->stop, wait_us)) {
@@ -166,9 +174,13 @@ static void supervise(void *user)
 /* ---- the plan ----------------------------------------------------------------------------- */
 
 static void query_init(struct query *q, const struct plan *plan, const struct plan_table *table,
-                       const struct job_options *options, struct stop *stop)
+                       const struct job_options *options)
 {
-    *q = (struct query){.plan = plan, .own_table = *table, .options = options, .stop = stop};
+    *q = (struct query){.plan = plan,
+                        .own_table = *table,
+                        .options = options,
+                        .stop = &q->own_stop,
+                        .stop_deadline_us = INT64_MAX};
     q->table = &q->own_table;
     if (table->streams != NULL) {
         size_t count = plan->streams.count;
@@ -176,9 +188,13 @@ static void query_init(struct query *q, const struct plan *plan, const struct pl
         memcpy(q->own_table.streams, table->streams, count * sizeof(*table->streams));
     }
     q->parts.spool_lock = -1;
+    stop_init(&q->own_stop);
     stop_init(&q->cancel);
     mutex_init(&q->lock);
     cond_init(&q->changed);
+    q->figures.state_since_us = clock_wall_us();
+    q->figures.at = (struct query_table){-1, -1, -1, -1, -1};
+    q->figures.last_commit.version = -1;
     q->figures.version = -1;
     q->figures.lag = -1;
     q->figures.latency_us = -1;
@@ -193,6 +209,7 @@ static void query_done(struct query *q)
     cond_done(&q->changed);
     mutex_done(&q->lock);
     stop_done(&q->cancel);
+    stop_done(&q->own_stop);
 }
 
 static bool all_ended(struct query *queries, size_t count)
@@ -212,11 +229,26 @@ static bool may_cancel_at_once(struct query *q)
     return q->figures.state == JOB_STARTING || q->figures.state == JOB_WAITING;
 }
 
+/* Passes the run's stop on, and gives up what takes longer than the grace time. */
+static void watch_stop(struct query *q, bool stopping, bool now, int64_t grace_us)
+{
+    if (stopping && !stop_is_set(q->stop)) {
+        query_stop(q);
+    }
+    if (stop_is_set(q->stop) && q->stop_deadline_us == INT64_MAX) {
+        q->stop_deadline_us = clock_mono_us() + grace_us;
+    }
+    bool over = now || clock_mono_us() >= q->stop_deadline_us;
+    if (over || (q->stop_deadline_us != INT64_MAX && may_cancel_at_once(q))) {
+        query_cancel(q);
+    }
+}
+
 static void watch(struct query *queries, size_t count, const struct job_options *options,
                   struct stop *stop, struct stop *now)
 {
     int64_t grace_us = options->grace_us > 0 ? options->grace_us : GRACE_US_PRESET;
-    int64_t deadline = INT64_MAX;
+    bool told = false;
     struct status status;
     status_begin(&status, options->live);
     while (!all_ended(queries, count)) {
@@ -228,17 +260,19 @@ static void watch(struct query *queries, size_t count, const struct job_options 
             }
             status_show(&status, queries[i].table->query_name, i, &figures);
         }
-        if (stop_is_set(stop) && deadline == INT64_MAX) {
-            deadline = clock_mono_us() + grace_us;
+        bool stopping = stop_is_set(stop);
+        if (stopping && !told) {
+            told = true;
             log_line(LOG_INFO, "stopping", LOG_D("grace_s", (double)grace_us / 1e6), LOG_END);
         }
-        bool over = clock_mono_us() >= deadline || stop_is_set(now);
         for (size_t i = 0; i < count; i++) {
-            if (over || (deadline != INT64_MAX && may_cancel_at_once(&queries[i]))) {
-                query_cancel(&queries[i]);
-            }
+            watch_stop(&queries[i], stopping, stop_is_set(now), grace_us);
         }
-        clock_sleep_us(LOOK_US);
+        if (stopping) {
+            clock_sleep_us(LOOK_US);
+        } else {
+            (void)stop_wait_us(stop, LOOK_US);
+        }
     }
     status_end(&status);
 }
@@ -255,13 +289,24 @@ int job_run_plan(const struct plan *plan, const struct job_options *options, str
     announce_plan(plan);
     struct query *queries = mem_new_array(struct query, count);
     for (size_t i = 0; i < count; i++) {
-        query_init(&queries[i], plan, &plan->tables.items[i], options, stop);
+        query_init(&queries[i], plan, &plan->tables.items[i], options);
+    }
+    if (options->monitor != NULL) {
+        monitor_attach(options->monitor, plan, queries, count);
+        monitor_start(options->monitor);
+    }
+    for (size_t i = 0; i < count; i++) {
         thread_start(&queries[i].supervisor, "query", supervise, &queries[i]);
     }
     watch(queries, count, options, stop, now);
     int rc = 0;
     for (size_t i = 0; i < count; i++) {
         thread_join(&queries[i].supervisor);
+    }
+    if (options->monitor != NULL) {
+        monitor_detach(options->monitor, queries, count);
+    }
+    for (size_t i = 0; i < count; i++) {
         if (rc >= 0 && queries[i].end_rc < 0) {
             rc = queries[i].end_rc;
             *err = queries[i].end_err;

@@ -4,6 +4,8 @@
  */
 #include "job/status.h"
 
+#include "job/self.h"
+
 #include <stdio.h>
 #include <unistd.h>
 
@@ -15,23 +17,6 @@
 void status_begin(struct status *s, bool live)
 {
     *s = (struct status){.live = live};
-}
-
-uint64_t status_memory_bytes(void)
-{
-    AUTO_BUF struct buf text = {0};
-    struct err ignored;
-    if (fs_read_file("/proc/self/statm", &text, &ignored) < 0) {
-        return 0;
-    }
-    struct str rest = buf_str(&text);
-    struct str part;
-    uint64_t pages = 0;
-    (void)str_split(&rest, ' ', &part);
-    if (!str_split(&rest, ' ', &part) || !str_to_u64(part, &pages)) {
-        return 0;
-    }
-    return pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 /* 1234567 as "1,234,567". */
@@ -72,7 +57,7 @@ static void add_line(struct status *s, struct buf *out, struct str name, size_t 
         add_grouped(out, f->bad_records);
     }
     buf_printf(out, "  version %" PRId64 "  memory %" PRIu64 " MB", f->version,
-               status_memory_bytes() >> 20);
+               self_memory_bytes() >> 20);
 }
 
 void status_show(struct status *s, struct str name, size_t index,

@@ -29,7 +29,4 @@ void status_show(struct status *s, struct str name, size_t index,
                  const struct query_figures *figures);
 void status_end(struct status *s);
 
-/* Resident memory of this process, bytes. */
-uint64_t status_memory_bytes(void);
-
 #endif

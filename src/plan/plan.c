@@ -88,7 +88,8 @@ int plan_load(struct str file, struct str text, struct plan **ret_plan, struct e
 {
     AUTO_PLAN struct plan *plan = mem_new(struct plan);
     plan->file = arena_str(&plan->arena, file);
-    TRY(load(plan, arena_str(&plan->arena, text), err));
+    plan->text = arena_str(&plan->arena, text);
+    TRY(load(plan, plan->text, err));
     *ret_plan = TAKE(plan);
     return 0;
 }

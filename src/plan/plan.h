@@ -128,6 +128,7 @@ struct plan_table {
 struct plan {
     struct arena arena;
     struct str file; /* for messages */
+    struct str text; /* as written: ${} not replaced */
     VEC(struct plan_stream) streams;
     VEC(struct plan_view) views;
     VEC(struct plan_table) tables;

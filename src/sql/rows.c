@@ -83,3 +83,19 @@ void sql_rows_freep(struct sql_rows **rows)
 {
     sql_rows_free(*rows);
 }
+
+int sql_memory(struct sql_conn *conn, struct sql_memory *ret_memory, struct err *err)
+{
+    AUTO_SQL_ROWS struct sql_rows *rows = NULL;
+    struct str cells[2];
+    TRY(sql_query(conn,
+                  "SELECT sum(memory_usage_bytes)::BIGINT::VARCHAR, "
+                  "sum(temporary_storage_bytes)::BIGINT::VARCHAR FROM duckdb_memory()",
+                  &rows, err));
+    *ret_memory = (struct sql_memory){-1, -1};
+    if (TRY(sql_rows_next(rows, cells, err)) == 1) {
+        (void)str_to_i64(cells[0], &ret_memory->bytes);
+        (void)str_to_i64(cells[1], &ret_memory->temp_bytes);
+    }
+    return 0;
+}

@@ -64,6 +64,12 @@ void sql_rows_free(struct sql_rows *rows); /* NULL is fine */
 void sql_rows_freep(struct sql_rows **rows);
 #define AUTO_SQL_ROWS AUTO(sql_rows_freep)
 
+/* What the connection's database holds now, in memory and in temporary files; -1 = unknown. */
+struct sql_memory {
+    int64_t bytes, temp_bytes;
+};
+int sql_memory(struct sql_conn *conn, struct sql_memory *ret_memory, struct err *err);
+
 /* 'text' with quotes doubled; "name" with quotes doubled. */
 void sql_quote_text(struct buf *out, struct str text);
 void sql_quote_name(struct buf *out, struct str name);

@@ -502,6 +502,24 @@ static void the_sandbox_keeps_sql_inside(void **state)
     }
 }
 
+static void a_database_tells_its_memory_in_the_sandbox_too(void **state)
+{
+    struct fixture *f = *state;
+    AUTO_SQL_DB struct sql_db *db = NULL;
+    AUTO_SQL_CONN struct sql_conn *conn = NULL;
+    struct sql_db_options options = {.threads = 1, .temp_dir = f->dir, .sandbox = true};
+    struct sql_memory before;
+    struct sql_memory after;
+    OK(f, sql_open(&options, &db, &f->err));
+    OK(f, sql_connect(db, &conn, &f->err));
+    OK(f, sql_memory(conn, &before, &f->err));
+    assert_true(before.bytes >= 0);
+    assert_int_equal(before.temp_bytes, 0);
+    OK(f, sql_run(conn, "CREATE TABLE t AS SELECT random() AS r FROM range(1000000)", &f->err));
+    OK(f, sql_memory(conn, &after, &f->err));
+    assert_true(after.bytes > before.bytes + 1000000);
+}
+
 static void an_interrupt_before_the_statement_is_not_lost(void **state)
 {
     struct fixture *f = *state;
@@ -590,6 +608,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_error_of_the_scan_ends_the_copy, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_limit_is_seen_as_an_early_end, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_sandbox_keeps_sql_inside, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_database_tells_its_memory_in_the_sandbox_too, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(an_interrupt_before_the_statement_is_not_lost, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(types_that_delta_has_not_name_the_cast, set_up, tear_down),

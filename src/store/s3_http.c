@@ -421,7 +421,11 @@ static int before_next(struct store_s3 *s, struct store_s3_attempt *t, struct se
     if (now_us + pause_us < w->deadline_us && w->short_bodies < SHORT_MAX &&
         w->tls_failures < TLS_MAX) {
         tell(s, t, w, next == NEXT_AT_ONCE, pause_us);
-        return wait_us(s, r, pause_us) ? fail_canceled(r, err) : 0;
+        if (wait_us(s, r, pause_us)) {
+            return fail_canceled(r, err);
+        }
+        store_count_retry(&s->base, r->action);
+        return 0;
     }
     char text[WHY_TEXT + 128];
     snprintf(text, sizeof(text), "%s%s (%u attempts in %.1f s)",

@@ -168,10 +168,15 @@ static void a_store_that_wants_less_gets_less(void **state)
     rule(f, .match = "GET", .kind = S3_FAKE_STATUS, .status = 503, .code = "SlowDown", .times = 5);
     s3_fake_set_object(f->fake, STR("t/k"), STR("v"));
     AUTO_BUF struct buf out = {0};
+    struct store_stats stats = {0};
     int64_t begin_us = clock_mono_us();
+    store_watch(f->s, &stats);
     assert_ok(f, store_get(f->s, STR("k"), &out, &f->err));
+    store_watch(f->s, NULL);
     assert_int_equal(s3_fake_count(f->fake, "GET"), 6);
     assert_true(clock_mono_us() - begin_us > 100000);
+    assert_int_equal(atomic_load(&stats.retries[STORE_OPERATION_GET]), 5);
+    assert_int_equal(atomic_load(&stats.requests[STORE_OPERATION_GET][STORE_OUTCOME_OK]), 1);
 
     rule(f, .match = "GET", .kind = S3_FAKE_STATUS, .status = 503, .code = "SlowDownRead");
     assert_fails(f, ERR_IO, store_get(f->s, STR("k"), &out, &f->err));

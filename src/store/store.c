@@ -13,10 +13,96 @@
 #include "store/memory.h"
 #include "store/s3.h"
 
+const char *const store_operation_names[STORE_OPERATIONS] = {
+    [STORE_OPERATION_GET] = "get",   [STORE_OPERATION_HEAD] = "head",
+    [STORE_OPERATION_PUT] = "put",   [STORE_OPERATION_PUT_IF_ABSENT] = "put_if_absent",
+    [STORE_OPERATION_LIST] = "list", [STORE_OPERATION_DELETE] = "delete",
+};
+
+const char *const store_outcome_names[STORE_OUTCOMES] = {
+    [STORE_OUTCOME_OK] = "ok",
+    [STORE_OUTCOME_ABSENT] = "absent",
+    [STORE_OUTCOME_EXISTS] = "exists",
+    [STORE_OUTCOME_UNKNOWN] = "unknown",
+    [STORE_OUTCOME_CANCELED] = "canceled",
+    [STORE_OUTCOME_ERROR] = "error",
+};
+
+/* ---- counting ----------------------------------------------------------------------------- */
+
+void store_watch(struct store *s, struct store_stats *stats)
+{
+    s->stats = stats;
+}
+
+void store_count_retry(struct store *s, const char *operation)
+{
+    for (size_t i = 0; s->stats != NULL && i < STORE_OPERATIONS; i++) {
+        if (strcmp(store_operation_names[i], operation) == 0) {
+            atomic_fetch_add_explicit(&s->stats->retries[i], 1, memory_order_relaxed);
+        }
+    }
+}
+
+static enum store_outcome outcome_of(enum store_operation operation, int rc)
+{
+    if (rc < 0) {
+        return rc == ERR_CANCELED ? STORE_OUTCOME_CANCELED : STORE_OUTCOME_ERROR;
+    }
+    if (operation == STORE_OPERATION_PUT_IF_ABSENT) {
+        return rc == STORE_PUT_DONE     ? STORE_OUTCOME_OK
+               : rc == STORE_PUT_EXISTS ? STORE_OUTCOME_EXISTS
+                                        : STORE_OUTCOME_UNKNOWN;
+    }
+    bool may_be_absent = operation == STORE_OPERATION_GET || operation == STORE_OPERATION_HEAD;
+    return may_be_absent && rc == STORE_ABSENT ? STORE_OUTCOME_ABSENT : STORE_OUTCOME_OK;
+}
+
+/* Answers `rc`. The bytes count when all went well. */
+static int count(struct store *s, enum store_operation operation, int64_t begin_us, int rc,
+                 uint64_t sent, uint64_t received)
+{
+    struct store_stats *stats = s->stats;
+    if (stats == NULL) {
+        return rc;
+    }
+    enum store_outcome outcome = outcome_of(operation, rc);
+    atomic_fetch_add_explicit(&stats->requests[operation][outcome], 1, memory_order_relaxed);
+    histogram_add(&stats->seconds[operation], clock_mono_us() - begin_us, 1);
+    if (outcome == STORE_OUTCOME_OK) {
+        atomic_fetch_add_explicit(&stats->sent_bytes, sent, memory_order_relaxed);
+        atomic_fetch_add_explicit(&stats->received_bytes, received, memory_order_relaxed);
+    }
+    return rc;
+}
+
+static int64_t begin(const struct store *s)
+{
+    return s->stats == NULL ? 0 : clock_mono_us();
+}
+
+/* ---- operations --------------------------------------------------------------------------- */
+
+static int head(struct store *s, struct str key, struct store_entry *ret_entry, struct err *err)
+{
+    int64_t begin_us = begin(s);
+    int rc = s->ops->head(s, key, ret_entry, err);
+    return count(s, STORE_OPERATION_HEAD, begin_us, rc, 0, 0);
+}
+
+static int get(struct store *s, struct str key, uint64_t offset, uint64_t len, struct buf *out,
+               struct err *err)
+{
+    int64_t begin_us = begin(s);
+    size_t start = out->len;
+    int rc = s->ops->get(s, key, offset, len, out, err);
+    return count(s, STORE_OPERATION_GET, begin_us, rc, 0, out->len - start);
+}
+
 int store_get(struct store *s, struct str key, struct buf *out, struct err *err)
 {
     TRY(store_key_check("get", key, err));
-    return s->ops->get(s, key, 0, UINT64_MAX, out, err);
+    return get(s, key, 0, UINT64_MAX, out, err);
 }
 
 int store_get_range(struct store *s, struct str key, uint64_t offset, uint64_t len, struct buf *out,
@@ -25,46 +111,61 @@ int store_get_range(struct store *s, struct str key, uint64_t offset, uint64_t l
     TRY(store_key_check("get", key, err));
     if (len == 0) {
         struct store_entry ignored;
-        return s->ops->head(s, key, &ignored, err);
+        return head(s, key, &ignored, err);
     }
-    return s->ops->get(s, key, offset, len, out, err);
+    return get(s, key, offset, len, out, err);
 }
 
 int store_head(struct store *s, struct str key, struct store_entry *ret_entry, struct err *err)
 {
     TRY(store_key_check("head", key, err));
-    return s->ops->head(s, key, ret_entry, err);
+    return head(s, key, ret_entry, err);
 }
 
 int store_put(struct store *s, struct str key, struct str body, struct err *err)
 {
     TRY(store_key_check("put", key, err));
-    return s->ops->put(s, key, body, err);
+    int64_t begin_us = begin(s);
+    int rc = s->ops->put(s, key, body, err);
+    return count(s, STORE_OPERATION_PUT, begin_us, rc, body.len, 0);
 }
 
 int store_put_file(struct store *s, struct str key, const char *path, struct err *err)
 {
     TRY(store_key_check("put", key, err));
-    return s->ops->put_file(s, key, path, err);
+    int64_t begin_us = begin(s);
+    uint64_t bytes = 0;
+    struct err ignored;
+    if (s->stats != NULL) {
+        (void)fs_file_size(path, &bytes, &ignored); /* before: it may be moved away */
+    }
+    int rc = s->ops->put_file(s, key, path, err);
+    return count(s, STORE_OPERATION_PUT, begin_us, rc, bytes, 0);
 }
 
 int store_put_if_absent(struct store *s, struct str key, struct str body, struct err *err)
 {
     TRY(store_key_check("put", key, err));
-    return s->ops->put_if_absent(s, key, body, err);
+    int64_t begin_us = begin(s);
+    int rc = s->ops->put_if_absent(s, key, body, err);
+    return count(s, STORE_OPERATION_PUT_IF_ABSENT, begin_us, rc, body.len, 0);
 }
 
 int store_list(struct store *s, struct str prefix, struct str start_after, store_list_fn on_entry,
                void *user, struct err *err)
 {
     TRY(store_key_check_prefix(prefix, err));
-    return s->ops->list(s, prefix, start_after, on_entry, user, err);
+    int64_t begin_us = begin(s);
+    int rc = s->ops->list(s, prefix, start_after, on_entry, user, err);
+    return count(s, STORE_OPERATION_LIST, begin_us, rc, 0, 0);
 }
 
 int store_delete(struct store *s, struct str key, struct err *err)
 {
     TRY(store_key_check("delete", key, err));
-    return s->ops->del(s, key, err);
+    int64_t begin_us = begin(s);
+    int rc = s->ops->del(s, key, err);
+    return count(s, STORE_OPERATION_DELETE, begin_us, rc, 0, 0);
 }
 
 void store_cancel(struct store *s)

@@ -4,6 +4,8 @@
 
 #include "base/base.h"
 
+#include <stdatomic.h>
+
 /*
  * store - an object store: keys to bytes, with one conditional operation
  *
@@ -29,6 +31,7 @@ struct store {
     /* Who is told of what goes on beneath the operations; NULL = nobody. */
     void (*on_event)(void *user, const struct store_event *event);
     void *on_event_user;
+    struct store_stats *stats; /* what is counted of it, and whoever else has it; NULL = nothing */
 };
 
 /* What goes on beneath an operation, for the log. */
@@ -52,6 +55,42 @@ typedef void (*store_event_fn)(void *user, const struct store_event *event);
 void store_observe(struct store *s, store_event_fn on_event, void *user);
 /* For stores. */
 void store_tell(const struct store *s, const struct store_event *event);
+
+/* What is told apart of operations: these, as `sluice_store_requests_total` names them. */
+enum store_operation {
+    STORE_OPERATION_GET,
+    STORE_OPERATION_HEAD,
+    STORE_OPERATION_PUT,
+    STORE_OPERATION_PUT_IF_ABSENT,
+    STORE_OPERATION_LIST,
+    STORE_OPERATION_DELETE,
+};
+#define STORE_OPERATIONS 6
+extern const char *const store_operation_names[STORE_OPERATIONS];
+
+/* How they end. Absent is an answer of get and head, exists and unknown are of put_if_absent. */
+enum store_outcome {
+    STORE_OUTCOME_OK,
+    STORE_OUTCOME_ABSENT,
+    STORE_OUTCOME_EXISTS,
+    STORE_OUTCOME_UNKNOWN,
+    STORE_OUTCOME_CANCELED,
+    STORE_OUTCOME_ERROR,
+};
+#define STORE_OUTCOMES 6
+extern const char *const store_outcome_names[STORE_OUTCOMES];
+
+/* Counters for people, of one store or of several; {0} is empty. Any thread. */
+struct store_stats {
+    atomic_ullong requests[STORE_OPERATIONS][STORE_OUTCOMES];
+    atomic_ullong retries[STORE_OPERATIONS];    /* further attempts of a request */
+    struct histogram seconds[STORE_OPERATIONS]; /* of a request with its attempts */
+    atomic_ullong sent_bytes, received_bytes;   /* of the objects of requests that were ok */
+};
+/* From now on the store counts there; before it has other users. `stats` outlives the store. */
+void store_watch(struct store *s, struct store_stats *stats);
+/* For stores: another attempt of a request of that name ("put") is made. */
+void store_count_retry(struct store *s, const char *operation);
 
 /* What put_if_absent answers. */
 enum store_put {

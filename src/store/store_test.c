@@ -341,6 +341,50 @@ static void no_key_leaves_the_root(void **state)
     assert_list(f, "..a/", "", "..a/...=4,");
 }
 
+static uint64_t requests(const struct store_stats *stats, enum store_operation operation,
+                         enum store_outcome outcome)
+{
+    return atomic_load(&stats->requests[operation][outcome]);
+}
+
+static void what_is_asked_is_counted(void **state)
+{
+    struct fixture *f = *state;
+    struct store_stats stats = {0};
+    struct store_entry entry;
+    struct histogram_copy seconds;
+    AUTO_BUF struct buf out = {0};
+    store_watch(f->s, &stats);
+    put(f, "k", "hello");
+    assert_int_equal(store_get(f->s, STR("k"), &out, &f->err), STORE_GOT);
+    assert_int_equal(store_get_range(f->s, STR("k"), 1, 2, &out, &f->err), STORE_GOT);
+    assert_int_equal(store_get(f->s, STR("none"), &out, &f->err), STORE_ABSENT);
+    assert_int_equal(store_head(f->s, STR("none"), &entry, &f->err), STORE_ABSENT);
+    assert_int_equal(store_put_if_absent(f->s, STR("c"), STR("12"), &f->err), STORE_PUT_DONE);
+    assert_int_equal(store_put_if_absent(f->s, STR("c"), STR("34"), &f->err), STORE_PUT_EXISTS);
+    assert_ok(f, store_delete(f->s, STR("c"), &f->err));
+    AUTO_FREE char *path = mem_printf("/tmp/sluice-store-count-%d", (int)getpid());
+    assert_ok(f, fs_write_file(path, STR("a file"), &f->err));
+    assert_ok(f, store_put_file(f->s, STR("f"), path, &f->err));
+    (void)unlink(path);
+    assert_int_equal(requests(&stats, STORE_OPERATION_PUT, STORE_OUTCOME_OK), 2);
+    assert_int_equal(requests(&stats, STORE_OPERATION_GET, STORE_OUTCOME_OK), 2);
+    assert_int_equal(requests(&stats, STORE_OPERATION_GET, STORE_OUTCOME_ABSENT), 1);
+    assert_int_equal(requests(&stats, STORE_OPERATION_HEAD, STORE_OUTCOME_ABSENT), 1);
+    assert_int_equal(requests(&stats, STORE_OPERATION_PUT_IF_ABSENT, STORE_OUTCOME_OK), 1);
+    assert_int_equal(requests(&stats, STORE_OPERATION_PUT_IF_ABSENT, STORE_OUTCOME_EXISTS), 1);
+    assert_int_equal(requests(&stats, STORE_OPERATION_DELETE, STORE_OUTCOME_OK), 1);
+    assert_int_equal(atomic_load(&stats.sent_bytes), 5 + 2 + 6);
+    assert_int_equal(atomic_load(&stats.received_bytes), 5 + 2);
+    histogram_read(&stats.seconds[STORE_OPERATION_GET], &seconds);
+    assert_int_equal(seconds.count, 3);
+    store_cancel(f->s);
+    assert_int_equal(store_put(f->s, STR("k"), STR("x"), &f->err), ERR_CANCELED);
+    assert_int_equal(requests(&stats, STORE_OPERATION_PUT, STORE_OUTCOME_CANCELED), 1);
+    assert_int_equal(requests(&stats, STORE_OPERATION_PUT, STORE_OUTCOME_ERROR), 0);
+    store_watch(f->s, NULL);
+}
+
 static void a_canceled_store_does_nothing_more(void **state)
 {
     struct fixture *f = *state;
@@ -434,6 +478,7 @@ static const struct test_case contract[] = {
     CASE(a_deleted_object_is_gone),
     CASE(no_key_leaves_the_root),
     CASE(the_probe_holds_and_leaves_nothing),
+    CASE(what_is_asked_is_counted),
     CASE(a_canceled_store_does_nothing_more),
 };
 

@@ -10,6 +10,8 @@ A fenced block says by the words behind its language what it is for:
     json subject=NAME     … and the latest schema of that subject (proto: a Protobuf schema)
     json topic=NAME       the messages of that topic, one a line
     sh run                commands that make a file
+    python, sh count, …   what reads a table: test_reading.py, test_dbt.py
+    sql spark             Spark's SQL: the same
     text printed          what the check of the last `sql connect` before it prints
     text                  a sketch: not looked at
 
@@ -29,7 +31,7 @@ from sluicetest.sluice import command
 PAGES = [deps.TREE / "README.md", *sorted((deps.TREE / "docs").glob("*.md"))]
 EXAMPLES = sorted((deps.TREE / "examples").glob("*.sql"))
 FENCE = re.compile(r"^```(?P<words>[^\n`]*)\n(?P<text>.*?)^```$", re.M | re.S)
-LANGUAGES = {"sql", "json", "proto", "sh", "text", ""}
+LANGUAGES = {"sql", "json", "proto", "python", "sh", "text", ""}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +60,8 @@ def blocks(page: pathlib.Path) -> list[Block]:
 
 
 ALL = [block for page in PAGES for block in blocks(page)]
-SQL = [b for b in ALL if b.language == "sql" and not b.text.lstrip().upper().startswith("SELECT")]
+SQL = [b for b in ALL if b.language == "sql" and "spark" not in b.words
+       and not b.text.lstrip().upper().startswith("SELECT")]
 
 
 def prepare(page: pathlib.Path, folder: pathlib.Path) -> None:

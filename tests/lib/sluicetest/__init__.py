@@ -10,5 +10,6 @@ readers and a ledger that share no code with Sluice.
     sluice   Sluice: the binary with a pipeline file
     delta    reading tables by delta-rs, and the log as it lies there
     spark    a Spark session with Delta, Kafka and S3
+    thrift   SparkThriftServer: what beeline and dbt talk to, set up by deploy/spark
     ledger   which produced records are missing, doubled or wrong in a table
 """

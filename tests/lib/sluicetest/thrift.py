@@ -2,8 +2,6 @@
 """Spark's Thrift Server, as deploy/spark sets it up: what beeline and dbt talk to."""
 
 import pathlib
-import subprocess
-import sys
 
 from . import deps
 from .process import Process, free_port
@@ -44,13 +42,9 @@ class SparkThriftServer:
     def stop(self) -> int:
         return self.process.stop()
 
-    def beeline(self, *args: str) -> str:
-        """What `beeline ARGS…` prints; an AssertionError with all of it when it fails."""
-        done = subprocess.run([_spark_home() / "bin/beeline", "-u", self.url, "-n", "sluice", *args],
-                              capture_output=True, text=True, stdin=subprocess.DEVNULL,
-                              cwd=self.folder, env=environment(self.env))
-        assert done.returncode == 0, f"beeline {args}:\n{done.stdout}\n{done.stderr}"
-        return done.stdout
+    @property
+    def beeline_program(self) -> pathlib.Path:
+        return _spark_home() / "bin/beeline"
 
     def _argv(self) -> list:
         jars = f"{deps.need('spark')}/*"
@@ -63,6 +57,8 @@ class SparkThriftServer:
             "spark.driver.bindAddress": "127.0.0.1",
             "spark.local.dir": self.folder / "local",
             "spark.ui.enabled": "false",
+            "spark.sql.shuffle.partitions": 2,
+            "spark.databricks.delta.snapshotPartitions": 2,
         }
         argv = [_spark_home() / "bin/spark-submit", "--master", "local[2]",
                 "--driver-memory", self.heap]
@@ -75,13 +71,6 @@ class SparkThriftServer:
 
 
 def _spark_home() -> pathlib.Path:
-    import pyspark
+    import pyspark  # takes a while, and only few tests want it
 
     return pathlib.Path(pyspark.__file__).parent
-
-
-def environment(env: dict) -> dict:
-    """Ours with `env`, and the Python that has Spark first."""
-    import os
-
-    return {**os.environ, **env, "PYSPARK_PYTHON": sys.executable}
