@@ -59,9 +59,10 @@ def pipeline(tmp_path_factory) -> pathlib.Path:
 @pytest.fixture(scope="session")
 def monitoring_images(podman):
     debian = argument_of("Dockerfile", "DEBIAN")
-    for service in ["prometheus", "alertmanager"]:
+    for service, program in {"prometheus": "prometheus",
+                             "alertmanager": "prometheus-alertmanager"}.items():
         podman.build(image_of(service), p.IMAGES / "monitoring.Dockerfile", p.IMAGES,
-                     DEBIAN=debian)
+                     DEBIAN=debian, PROGRAM=program)
     podman.build(image_of("grafana"), p.IMAGES / "grafana.Dockerfile", p.IMAGES, DEBIAN=debian)
 
 

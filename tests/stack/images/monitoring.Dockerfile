@@ -6,4 +6,7 @@ RUN apt-get update -qq \
         prometheus prometheus-alertmanager wget >/dev/null \
     && rm -rf /var/lib/apt/lists/* \
     && install -d -o nobody -g nogroup /prometheus /alertmanager
+ARG PROGRAM
+RUN ln -s "/usr/bin/${PROGRAM}" /bin/server
 USER nobody
+ENTRYPOINT ["/bin/server"]
