@@ -71,7 +71,8 @@ class Podman:
         args = [f"--build-arg={k}={v}" for k, v in arguments.items()]
         # --format docker: the other one has no HEALTHCHECK.
         self.run("build", "--layers", "--format", "docker", "--network", "host", "--pull=never",
-                 "--volume", f"{deps.prefix()}:{volume}:ro", *args, "--tag", tag,
+                 "--volume", f"{deps.prefix()}:{volume}:ro", "--volume",
+                 "/etc/ssl/certs/ca-certificates.crt:/machine-ca.crt:ro", *args, "--tag", tag,
                  "--file", dockerfile, context, timeout_s=BUILD_S)
 
     def import_debian(self, tag: str) -> None:
