@@ -10,7 +10,7 @@ ARG PYTHON=docker.io/library/python:3.11.12-slim-bookworm
 FROM ${PYTHON}
 COPY tools/readers.txt /tmp/readers.txt
 # Without the libraries there that read tables by themselves; `pip check` misses none that dbt needs.
-RUN awk '/^[a-z]/ { keep = $0 !~ /^(deltalake|duckdb|numpy|pandas|polars|polars-runtime-[0-9]+|pyarrow)==/ } keep' \
+RUN awk '/^[a-z]/ { keep = $0 !~ /^(deltalake|duckdb[a-z-]*|numpy|pandas|polars|polars-runtime-[0-9]+|pyarrow)==/ } keep' \
         /tmp/readers.txt >/tmp/dbt.txt \
     && python3 -m venv /opt/dbt \
     && /opt/dbt/bin/pip install --quiet --no-cache-dir --no-deps --require-hashes -r /tmp/dbt.txt \
