@@ -16,6 +16,7 @@
 #include "cli/deadline.h"
 #include "cli/scan_query.h"
 #include "cli/stops.h"
+#include "cli/ui.h"
 #include "connect/generator_payload.h"
 #include "connect/mock_broker.h"
 #include "connect/producer.h"
@@ -30,11 +31,13 @@ struct demo_values {
     struct cli_common common;
     int64_t seconds_us;
     const char *lake;
+    struct cli_ui_values ui;
 };
 
 struct demo {
     struct mock_broker *broker;
     struct plan *plan;
+    struct cli_ui ui;
     char *topic;
     char *location;
     struct stop *stop; /* publish no more */
@@ -47,6 +50,7 @@ struct demo {
 
 static void demo_done(struct demo *d)
 {
+    cli_ui_close(&d->ui);
     plan_free(d->plan);
     mock_broker_close(d->broker);
     mem_free(d->topic);
@@ -183,7 +187,8 @@ static int demo_run(struct demo *d, const struct demo_values *v, struct cli_stop
                     struct err *err)
 {
     struct job_options options = {.live =
-                                      isatty(STDERR_FILENO) == 1 && log_format_now() == LOG_LOGFMT};
+                                      isatty(STDERR_FILENO) == 1 && log_format_now() == LOG_LOGFMT,
+                                  .monitor = d->ui.monitor};
     struct cli_deadline deadline;
     cli_deadline_begin(&deadline, &stops->stop, v->seconds_us > 0 ? v->seconds_us : INT64_MAX / 2);
     d->stop = &deadline.stop;
@@ -219,11 +224,15 @@ static int demo_main(const struct cli_args *args, const void *values, struct err
     AUTO_STOPS struct cli_stops stops = {0};
     AUTO_DEMO struct demo d = {0};
     TRY(cli_stops_open(&stops, err));
+    TRY(cli_ui_open(&v.ui, &d.ui, err));
     TRY(demo_open(&d, &v, err));
     cli_out_note("Kafka (in this process) at %s, topic %s; Delta table %s\n"
                  "%s for %" PRId64 " seconds; Ctrl-C ends it earlier\n",
                  mock_broker_bootstrap(d.broker), d.topic, d.location,
                  "publishing 200 feeds of 20 vehicles a second", v.seconds_us / 1000000);
+    if (d.ui.http != NULL) {
+        cli_out_note("status page: %s\n", http_url(d.ui.http));
+    }
     TRY(demo_run(&d, &v, &stops, err));
     return show_result(&d, err);
 }
@@ -240,6 +249,7 @@ static const struct cli_option demo_options[] = {
      .preset = "lake",
      .value = "DIR",
      .help = "where the table is written, as DIR/vehicle_positions"},
+    CLI_UI_OPTIONS(struct demo_values, ui),
     {0},
 };
 
@@ -250,7 +260,9 @@ const struct cli_command cli_demo_command = {
     .about =
         "Starts a small Kafka broker inside of this process, publishes made-up positions of\n"
         "vehicles, runs examples/vehicle_positions.sql on them into a Delta table on disk, and\n"
-        "shows what the table holds. Needs nothing; leaves the table behind.\n",
+        "shows what the table holds; meanwhile there is the status page. Needs nothing; leaves "
+        "the\n"
+        "table behind.\n",
     .examples = "  sluice demo\n"
                 "  sluice demo --seconds 5 --lake /tmp/lake\n",
     .options = demo_options,

@@ -8,6 +8,7 @@
 
 #include "cli/pipeline.h"
 #include "cli/stops.h"
+#include "cli/ui.h"
 #include "job/job.h"
 
 struct run_values {
@@ -15,6 +16,7 @@ struct run_values {
     bool available_now;
     bool no_live;
     int64_t grace_us;
+    struct cli_ui_values ui;
 };
 
 static bool is_live(const struct run_values *v)
@@ -37,6 +39,12 @@ static int run_file(const struct cli_args *args, const void *values, struct err 
     }
     AUTO_STOPS struct cli_stops stops = {0};
     TRY(cli_stops_open(&stops, err));
+    AUTO_UI struct cli_ui ui = {0};
+    TRY(cli_ui_open(&v->ui, &ui, err));
+    options.monitor = ui.monitor;
+    if (options.live && ui.http != NULL) {
+        cli_out_note("status page: %s\n", http_url(ui.http));
+    }
     int rc = cli_pipeline_await(plan, &stops.stop, err);
     if (rc == ERR_CANCELED && !stop_is_set(&stops.now)) {
         return 0; /* stopped before there was anything to run */
@@ -66,6 +74,7 @@ static const struct cli_option run_options[] = {
      .type = CLI_FLAG,
      .offset = offsetof(struct run_values, no_live),
      .help = "log lines instead of the status line, also on a terminal"},
+    CLI_UI_OPTIONS(struct run_values, ui),
     {0},
 };
 
@@ -81,7 +90,8 @@ const struct cli_command cli_run_command = {
         "from\n"
         "the JSON messages and new ones added as they come (also CHECKPOINT_DIR, MINIO_ENDPOINT,\n"
         "MINIO_ROOT_USER, MINIO_ROOT_PASSWORD).\n"
-        "On a terminal there is a status line; else each commit is a log line with its progress.\n",
+        "On a terminal there is a status line; else each commit is a log line with its progress.\n"
+        "The status page shows what runs, and is an API and Prometheus metrics too.\n",
     .examples =
         "  sluice run vehicle_positions.sql\n"
         "  sluice run --available-now --log-format=json vehicle_positions.sql\n"

@@ -792,11 +792,6 @@ const struct delta_snapshot *delta_sink_snapshot(struct delta_sink *sink)
     return delta_snapshot(sink->table);
 }
 
-const struct delta_counters *delta_sink_counters(const struct delta_sink *sink)
-{
-    return delta_counters(sink->table);
-}
-
 int64_t delta_sink_sequence(const struct delta_sink *sink)
 {
     return sink->sequence;
@@ -852,6 +847,11 @@ int delta_sink_checkpoint_news(struct delta_sink *sink, int64_t *ret_version, st
     *ret_version = sink->checkpoint_news;
     sink->checkpoint_news = -1;
     return *ret_version >= 0 ? 1 : 0;
+}
+
+const struct delta_counters *delta_sink_counters(const struct delta_sink *sink)
+{
+    return delta_counters(sink->table);
 }
 
 void delta_sink_maintain(struct delta_sink *sink)

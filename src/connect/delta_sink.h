@@ -97,8 +97,6 @@ int delta_sink_recorded(const struct delta_snapshot *snapshot, struct str query,
 void delta_sink_app_id(struct str query, const struct sink_position *position, struct buf *out);
 
 const struct delta_snapshot *delta_sink_snapshot(struct delta_sink *sink);
-/* What its commits met, since open. */
-const struct delta_counters *delta_sink_counters(const struct delta_sink *sink);
 /* Commits of this query so far: the batch id of the next batch. */
 int64_t delta_sink_sequence(const struct delta_sink *sink);
 
@@ -112,5 +110,7 @@ void delta_sink_maintain(struct delta_sink *sink);
 /* What became of it: 1 = one was written since the last question, of *ret_version; 0 = no news;
  * < 0 = one failed, which does not harm the table: the next one is tried later. */
 int delta_sink_checkpoint_news(struct delta_sink *sink, int64_t *ret_version, struct err *err);
+/* Of the table, since the sink was opened. */
+const struct delta_counters *delta_sink_counters(const struct delta_sink *sink);
 
 #endif

@@ -46,7 +46,7 @@ static const struct kafka_property kafka_presets[] = {
     {"session.timeout.ms", "5000"},
     {"log.connection.close", "false"},
     /* kafka_stats.c */
-    {"statistics.interval.ms", "10000"},
+    {"statistics.interval.ms", "5000"},
 };
 
 /* What a source needs, whatever the user says. */

@@ -14,6 +14,15 @@
 #define BAD_RATIO_MESSAGES_MIN 100
 #define BAD_RATIO_MESSAGES_MAX 100000
 
+/* A batch is out of the pipeline, whatever became of it. Under .lock. */
+static void count_finished(struct query *q)
+{
+    q->finished++;
+    int64_t sealed = q->handed - q->finished - (q->reader_has != NULL ? 1 : 0);
+    q->figures.under_way_us = sealed > 0 ? clock_mono_us() : 0;
+    cond_broadcast(&q->changed);
+}
+
 void query_let_go(struct query *q, struct batch *batch)
 {
     if (batch->dir != NULL) {
@@ -22,8 +31,7 @@ void query_let_go(struct query *q, struct batch *batch)
     }
     batch_free(batch);
     MUTEX_GUARD(&q->lock);
-    q->finished++;
-    cond_broadcast(&q->changed);
+    count_finished(q);
 }
 
 /* A column without statistics is not known to be free of NULLs: the rows are not committed. */
@@ -180,8 +188,7 @@ static bool ask_for_retry(struct query *q, struct batch *batch, const struct err
     q->figures.retried++;
     q->err = *err;
     q->failed = batch;
-    q->finished++;
-    cond_broadcast(&q->changed);
+    count_finished(q);
     return true;
 }
 

@@ -201,7 +201,7 @@ static void print_max_fds(struct metrics_writer *w, const struct monitor_view *v
 
 static void print_build(struct metrics_writer *w, const struct monitor_view *v)
 {
-    begin(w, "_info", v);
+    begin(w, "", v);
     label(w, "version", SLUICE_VERSION);
     label(w, "duckdb", JOB_DUCKDB_VERSION);
     label(w, "librdkafka", JOB_RDKAFKA_VERSION);
@@ -215,6 +215,15 @@ static void print_budget(struct metrics_writer *w, const struct monitor_view *v)
         sum += w->views[i].of->budget_bytes;
     }
     whole(w, v, (int64_t)sum);
+}
+
+static void print_log_lines(struct metrics_writer *w, const struct monitor_view *v)
+{
+    uint64_t counts[LOG_LEVEL_COUNT];
+    log_counts(counts);
+    for (int i = 0; i < LOG_LEVEL_COUNT; i++) {
+        labeled(w, v, "level", log_level_name((enum log_level)i), counts[i]);
+    }
 }
 
 static void print_http(struct metrics_writer *w, const struct monitor_view *v)
@@ -476,11 +485,13 @@ const struct metrics_entry metrics_table[] = {
     PROCESS("process_open_fds", METRICS_GAUGE, "", "", print_open_fds, "Open file descriptors"),
     PROCESS("process_max_fds", METRICS_GAUGE, "", "", print_max_fds,
             "File descriptors that may be open"),
-    PROCESS("sluice_build", METRICS_INFO, "", "version, duckdb, librdkafka", print_build,
-            "What this program is made of"),
+    PROCESS("sluice_build_info", METRICS_GAUGE, "", "version, duckdb, librdkafka", print_build,
+            "What this program is made of, always 1"),
     PROCESS("sluice_memory_budget_bytes", METRICS_GAUGE, "bytes", "", print_budget,
             "Limits of the databases and message queues of all queries together; the program "
             "itself and Kafka's client come on top"),
+    PROCESS("sluice_log_lines", METRICS_COUNTER, "", "level", print_log_lines,
+            "Lines that were written to the log"),
     PROCESS("sluice_http_requests", METRICS_COUNTER, "", "code", print_http,
             "Answers of the HTTP server by status"),
 
@@ -583,8 +594,7 @@ static const char *type_name(enum metrics_type type)
 {
     static const char *const names[] = {[METRICS_GAUGE] = "gauge",
                                         [METRICS_COUNTER] = "counter",
-                                        [METRICS_HISTOGRAM] = "histogram",
-                                        [METRICS_INFO] = "info"};
+                                        [METRICS_HISTOGRAM] = "histogram"};
     return names[type];
 }
 
@@ -625,9 +635,7 @@ void job_monitor_print_metrics(struct job_monitor *m, struct buf *out)
 
 static void add_row(struct buf *out, const struct metrics_entry *entry)
 {
-    const char *suffix = entry->type == METRICS_COUNTER ? "_total"
-                         : entry->type == METRICS_INFO  ? "_info"
-                                                        : "";
+    const char *suffix = entry->type == METRICS_COUNTER ? "_total" : "";
     buf_printf(out, "| `%s%s` | %s | %s | %s |\n", entry->name, suffix, type_name(entry->type),
                entry->labels, entry->help);
 }

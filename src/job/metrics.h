@@ -9,10 +9,10 @@
  * metrics - every figure for Prometheus, defined in one table, private to job/
  *
  * The text format is OpenMetrics 1.0.  A metric's name in the table is its family's: counters get
- * _total, histograms _bucket, _count and _sum, an info gets _info.  docs/metrics.md is made of the
+ * _total, histograms _bucket, _count and _sum.  docs/metrics.md is made of the
  * same table (job_monitor_metrics_markdown).
  */
-enum metrics_type { METRICS_GAUGE, METRICS_COUNTER, METRICS_HISTOGRAM, METRICS_INFO };
+enum metrics_type { METRICS_GAUGE, METRICS_COUNTER, METRICS_HISTOGRAM };
 
 struct metrics_writer;
 

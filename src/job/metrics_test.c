@@ -124,8 +124,6 @@ static void check_suffix(const struct parsed *p, struct str suffix, bool has_bou
     assert_int_equal(bucket, has_bound);
     if (str_eq_c(p->type, "counter")) {
         assert_true(str_eq_c(suffix, "_total"));
-    } else if (str_eq_c(p->type, "info")) {
-        assert_true(str_eq_c(suffix, "_info"));
     } else if (str_eq_c(p->type, "histogram")) {
         assert_true(bucket || str_eq_c(suffix, "_count") || str_eq_c(suffix, "_sum"));
     } else {
@@ -299,6 +297,12 @@ static void figures_come_out_as_they_went_in(void **state)
     atomic_store(&f.query.shown->store.requests[STORE_OPERATION_GET][STORE_OUTCOME_ABSENT], 6);
     histogram_add(&f.query.shown->store.seconds[STORE_OPERATION_LIST], 1500000, 1);
     job_monitor_count_request(f.monitor, 404);
+    log_open(LOG_ERROR, LOG_LOGFMT);
+    uint64_t lines_before[LOG_LEVEL_COUNT];
+    log_counts(lines_before);
+    log_line(LOG_ERROR, "a line of a test", LOG_END);
+    AUTO_FREE char *log_lines =
+        mem_printf("sluice_log_lines_total{level=\"error\"} %" PRIu64, lines_before[LOG_ERROR] + 1);
     job_monitor_count_request(f.monitor, 12345);
     print(&f, &text);
     static const char *const lines[] = {
@@ -330,6 +334,7 @@ static void figures_come_out_as_they_went_in(void **state)
             fail_msg("not there: %s", lines[i]);
         }
     }
+    assert_true(has(&text, log_lines));
     assert_true(str_find_str(buf_str(&text), STR("12345")) < 0);
     monitor_fixture_end(&f);
     monitor_fixture_close(&f);

@@ -433,6 +433,8 @@ int job_monitor_print_schema(struct job_monitor *m, struct str name, struct buf 
 static void judge(const struct monitor_view *v, int64_t ready_lag_us, struct buf *why)
 {
     bool has_ended = v->figures.state == JOB_ENDED || v->figures.state == JOB_FAILED;
+    int64_t since_us = v->figures.under_way_us;
+    int64_t stalled_us = since_us > 0 ? clock_mono_us() - since_us : 0;
     if (v->figures.stop_us > 0 && !has_ended) {
         buf_printf(why, "it is %s", v->state);
         return;
@@ -443,6 +445,9 @@ static void judge(const struct monitor_view *v, int64_t ready_lag_us, struct buf
         if (v->lag_seconds * 1e6 > (double)ready_lag_us) {
             buf_printf(why, "it is %.0f s behind, more than %" PRId64, v->lag_seconds,
                        ready_lag_us / 1000000);
+        } else if (stalled_us > ready_lag_us) {
+            buf_printf(why, "a batch has been under way for %" PRId64 " s, more than %" PRId64,
+                       stalled_us / 1000000, ready_lag_us / 1000000);
         }
         return;
     case JOB_ENDED:

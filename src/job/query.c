@@ -24,13 +24,15 @@ void query_set_state(struct query *q, enum job_state state, const char *reason)
         MUTEX_GUARD(&q->lock);
         struct query_figures *f = &q->figures;
         changed = f->state != state;
+        if (changed) {
+            log_line(LOG_DEBUG, "state", LOG_S("state", job_state_name(state)),
+                     LOG_S("reason", reason == NULL ? "" : reason), LOG_END);
+        }
         f->state = state;
         f->state_since_us = changed ? clock_wall_us() : f->state_since_us;
         snprintf(f->reason, sizeof(f->reason), "%s", reason == NULL ? "" : reason);
     }
     if (changed) {
-        log_line(LOG_DEBUG, "state", LOG_S("state", job_state_name(state)),
-                 LOG_S("reason", reason == NULL ? "" : reason), LOG_END);
         monitor_changed(q);
     }
 }
@@ -472,8 +474,8 @@ static int open_dead_table(struct query *q, struct err *err)
     struct store *store = NULL;
     if (q->table->dead_letter_topic.len == 0) {
         TRY(store_open(q->table->dead_letter_location, &q->table->store, &store, err));
-        store_observe(store, job_on_store_event, NULL);
         watch_store(q, store);
+        store_observe(store, job_on_store_event, NULL);
     }
     {
         MUTEX_GUARD(&q->lock);
@@ -591,8 +593,8 @@ int query_open_parts(struct query *q, struct err *err)
     query_set_state(q, JOB_STARTING, NULL);
     struct store *store = NULL;
     TRY(store_open(q->table->location, &q->table->store, &store, err));
-    store_observe(store, job_on_store_event, NULL);
     watch_store(q, store);
+    store_observe(store, job_on_store_event, NULL);
     int rc = spool_open(q, store_local_root(store), err);
     rc = rc < 0 ? rc : open_databases(q, err);
     rc = rc < 0 ? rc : open_query(q, err);

@@ -60,7 +60,8 @@ struct query_figures {
     int64_t lag;        /* messages behind the ends of the logs; -1 = unknown */
     int64_t latency_us; /* oldest record of the last batch to its commit; -1 = unknown */
     int64_t last_commit_mono_us;
-    double input_rate; /* rows a second of the last batch */
+    int64_t under_way_us; /* mono: since when nothing has become of complete batches; 0 = none */
+    double input_rate;    /* rows a second of the last batch */
 };
 
 /* Messages of one input of late, for maxBadRatio. */

@@ -249,6 +249,9 @@ static void finish_reading(struct query *q)
 {
     MUTEX_GUARD(&q->lock);
     q->reader_has = NULL;
+    if (q->figures.under_way_us == 0 && q->finished < q->handed) {
+        q->figures.under_way_us = clock_mono_us();
+    }
     cond_broadcast(&q->changed);
 }
 

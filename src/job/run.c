@@ -84,6 +84,7 @@ static int attempt(struct query *q, struct err *err)
     {
         MUTEX_GUARD(&q->lock);
         q->figures.attempts++;
+        q->figures.under_way_us = 0;
         memcpy(q->figures.run_id, q->run_id, sizeof(q->run_id));
     }
     int rc = query_open_parts(q, err);
@@ -262,9 +263,9 @@ static void watch(struct query *queries, size_t count, const struct job_options 
         }
         bool stopping = stop_is_set(stop);
         if (stopping && !told) {
-            told = true;
             log_line(LOG_INFO, "stopping", LOG_D("grace_s", (double)grace_us / 1e6), LOG_END);
         }
+        told = stopping;
         for (size_t i = 0; i < count; i++) {
             watch_stop(&queries[i], stopping, stop_is_set(now), grace_us);
         }

@@ -28,33 +28,11 @@ struct store {
     const struct store_ops *ops;
     /* A list reads all names of a folder, wherever it starts: to ask by name is cheaper. */
     bool lists_whole_folders;
+    struct store_stats *stats; /* what is counted of it, and whoever else has it; NULL = nothing */
     /* Who is told of what goes on beneath the operations; NULL = nobody. */
     void (*on_event)(void *user, const struct store_event *event);
     void *on_event_user;
-    struct store_stats *stats; /* what is counted of it, and whoever else has it; NULL = nothing */
 };
-
-/* What goes on beneath an operation, for the log. */
-enum store_event_kind {
-    STORE_EVENT_RETRY,   /* an attempt failed; another one follows after a pause */
-    STORE_EVENT_LEARNED, /* the answer told clock, region or keys; another attempt at once */
-    STORE_EVENT_KEYS,    /* newer keys could not be had; the old ones are used on */
-};
-struct store_event {
-    enum store_event_kind kind;
-    const char *operation; /* "put" */
-    struct str key;        /* relative to the root; "" = of none */
-    int status;            /* of HTTP; 0 = no answer */
-    const char *reason;    /* without secrets */
-    unsigned attempts;     /* so far */
-    int64_t pause_us;
-};
-typedef void (*store_event_fn)(void *user, const struct store_event *event);
-/* Tells `on_event` from now on, on the threads of the operations, at the same time too. Before the
- * store has other users. */
-void store_observe(struct store *s, store_event_fn on_event, void *user);
-/* For stores. */
-void store_tell(const struct store *s, const struct store_event *event);
 
 /* What is told apart of operations: these, as `sluice_store_requests_total` names them. */
 enum store_operation {
@@ -91,6 +69,28 @@ struct store_stats {
 void store_watch(struct store *s, struct store_stats *stats);
 /* For stores: another attempt of a request of that name ("put") is made. */
 void store_count_retry(struct store *s, const char *operation);
+
+/* What goes on beneath an operation, for the log. */
+enum store_event_kind {
+    STORE_EVENT_RETRY,   /* an attempt failed; another one follows after a pause */
+    STORE_EVENT_LEARNED, /* the answer told clock, region or keys; another attempt at once */
+    STORE_EVENT_KEYS,    /* newer keys could not be had; the old ones are used on */
+};
+struct store_event {
+    enum store_event_kind kind;
+    const char *operation; /* "put" */
+    struct str key;        /* relative to the root; "" = of none */
+    int status;            /* of HTTP; 0 = no answer */
+    const char *reason;    /* without secrets */
+    unsigned attempts;     /* so far */
+    int64_t pause_us;
+};
+typedef void (*store_event_fn)(void *user, const struct store_event *event);
+/* Tells `on_event` from now on, on the threads of the operations, at the same time too. Before the
+ * store has other users. */
+void store_observe(struct store *s, store_event_fn on_event, void *user);
+/* For stores. */
+void store_tell(const struct store *s, const struct store_event *event);
 
 /* What put_if_absent answers. */
 enum store_put {

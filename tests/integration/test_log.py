@@ -57,16 +57,17 @@ def test_a_start_says_at_once_what_it_does(kafka, topic, table, tmp_path):
     lines = logged(done.stderr)
     assert len(lines) == len(done.stderr.splitlines())
     story = [line["event"] for line in lines]
-    assert story[:4] == ["starting", "connected", "reading", "running"]
+    assert story[:5] == ["ui", "starting", "connected", "reading", "running"]
     assert story[-1] == "stopped" and "batch" in story
-    starting, connected, reading, running = lines[:4]
+    ui, starting, connected, reading, running = lines[:5]
+    assert ui["module"] == "http" and ui["url"].startswith("http://127.0.0.1:")
     assert starting["pipeline"] == str(file) and starting["module"] == "job"
     assert starting["version"] == re.search(r"sluice (\S+)", command("version").stdout).group(1)
     assert connected["to"] == kafka.bootstrap and connected["module"] == "connect"
     assert reading["topic"] == name and reading["partitions"] == "3"
     assert reading["resumed"] == "0" and reading["offsets"] == "0:0,1:0,2:0"
     assert running["table"] == place.location and running["created"] == "true"
-    assert all(line["query"] == "t" for line in lines[1:])
+    assert all(line["query"] == "t" for line in lines[2:])
     assert (lines[-1]["outcome"], lines[-1]["input_rows"], lines[-1]["output_rows"]) == (
         "ended", "30", "30")
     assert sum(int(line["input_rows"]) for line in events(lines, "batch")) == 30
@@ -90,7 +91,7 @@ def test_json_has_the_same_fields(kafka, topic, table, sluice):
         assert list(line)[:4] == ["ts", "level", "module", "event"]
     story = [line["event"] for line in lines]
     assert [e for e in story if e != "batch"] == [
-        "starting", "connected", "reading", "running", "stopping", "stopped"]
+        "ui", "starting", "connected", "reading", "running", "stopping", "stopped"]
     [running] = events(lines, "running")
     assert running["created"] is True and isinstance(running["version"], int)
     assert lines[-1]["outcome"] == "stopped"

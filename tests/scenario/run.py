@@ -90,7 +90,8 @@ class Bench:
 
     def command(self, *args, limit=None, failpoint=None):
         env = dict(os.environ, INPUT=str(self.folder / "in"), TABLE=str(self.table),
-                   LIMIT=f", maxOffsetsPerTrigger = {limit}" if limit else "")
+                   LIMIT=f", maxOffsetsPerTrigger = {limit}" if limit else "",
+                   SLUICE_UI_ADDRESS="127.0.0.1:0")
         env.pop("SLUICE_FAILPOINT", None)
         if failpoint:
             env["SLUICE_FAILPOINT"] = failpoint

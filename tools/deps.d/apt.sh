@@ -28,8 +28,17 @@ apt_missing() { # PACKAGE…
     comm -23 <(printf '%s\n' "$@" | sort -u) <(printf '%s\n' "$have" | sort -u)
 }
 
+apt_root() { # COMMAND…
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    else
+        command -v sudo >/dev/null || die "not root and no sudo for: $*"
+        sudo "$@"
+    fi
+}
+
 apt_install() { # PACKAGE…
-    local missing sudo=() options=(-qq -o DPkg::Lock::Timeout=600)
+    local missing options=(-qq -o DPkg::Lock::Timeout=600)
     if ! command -v apt-get >/dev/null; then
         say "no apt here; these must be there already: $*"
         return 0
@@ -37,16 +46,26 @@ apt_install() { # PACKAGE…
     mapfile -t missing < <(apt_missing "$@")
     [ ${#missing[@]} -gt 0 ] || return 0
     say "apt: installing ${missing[*]}"
-    if [ "$(id -u)" -ne 0 ]; then
-        command -v sudo >/dev/null || die "not root and no sudo: install ${missing[*]}"
-        sudo=(sudo)
-    fi
     if [ -z "${APT_UPDATED:-}" ]; then
-        "${sudo[@]}" apt-get "${options[@]}" update
+        apt_root apt-get "${options[@]}" update
         APT_UPDATED=yes
     fi
-    "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive \
+    apt_root env DEBIAN_FRONTEND=noninteractive \
         apt-get "${options[@]}" install -y --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+# The files of packages, below FOLDER; nothing is installed and no service starts.
+apt_unpack() { # FOLDER PACKAGE…
+    command -v apt-get >/dev/null || die "no apt here: put the programs of ${*:2} into $PREFIX/bin"
+    local file
+    # Without lists of packages, or with old ones, the first try finds nothing.
+    apt-get -qq download "${@:2}" || {
+        apt_root apt-get -qq -o DPkg::Lock::Timeout=600 update
+        apt-get -qq download "${@:2}"
+    }
+    for file in ./*.deb; do
+        dpkg-deb -x "$file" "$1"
+    done
 }
 
 # A program that may also have come from elsewhere than apt.

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# build.sh - the two libraries that Debian has too old or not at all
+# build.sh - the two libraries that Debian has too old or not at all, and the charts of the page
 #
 # Versions are pinned here and nowhere else.
 
@@ -15,6 +15,9 @@ declare -A DUCKDB_NPM_SHA256=(
 )
 DUCKDB_SDIST_SHA256=166a91dbfacfc0c9f08cc76c0243cb6d3d4296bfab5bad72a3cfb63140a5b7c8
 
+UPLOT_VERSION=1.6.32
+UPLOT_SHA256=4b8a8191e425658e3ea8c8c1314b0fc679c861ee3a1af2b20c7b16ba50b5133d
+
 deps_build() {
     apt_install "${APT_BUILD[@]}"
     deps_libraries
@@ -27,9 +30,12 @@ deps_compile() {
 
 deps_libraries() {
     # Libraries that are there already, as a mounted prefix has them, need no client.
-    recipe_is_made librdkafka && recipe_is_made duckdb || need_program npm nodejs npm
+    if ! recipe_is_made librdkafka || ! recipe_is_made duckdb || ! recipe_is_made uplot; then
+        need_program npm nodejs npm
+    fi
     recipe_make librdkafka
     recipe_make duckdb
+    recipe_make uplot
 }
 
 librdkafka_key() { echo "$RDKAFKA_VERSION $RDKAFKA_SHA256 $(machine)"; }
@@ -95,5 +101,22 @@ Description: DuckDB's C API
 Version: $DUCKDB_VERSION
 Cflags: -I\${prefix}/include
 Libs: -L\${prefix}/lib -lduckdb
+END
+}
+
+uplot_key() { echo "$UPLOT_VERSION $UPLOT_SHA256"; }
+
+# Charts of the status page: two files that are embedded with those of ui/, and their licence.
+uplot_make() {
+    npm_unpack "uplot@$UPLOT_VERSION" "$UPLOT_SHA256"
+    install -d "$PREFIX/share/uplot"
+    install -m 644 package/LICENSE "$PREFIX/share/uplot/uPlot.LICENSE.txt"
+    install -m 644 package/dist/uPlot.iife.min.js package/dist/uPlot.min.css "$PREFIX/share/uplot"
+    cat >"$PREFIX/lib/pkgconfig/uplot.pc" <<END
+prefix=\${pcfiledir}/../..
+assets=\${prefix}/share/uplot
+Name: uPlot
+Description: charts of the status page
+Version: $UPLOT_VERSION
 END
 }

@@ -10,7 +10,8 @@
 # $PREFIX/log/NAME     what it printed; its end is shown when it fails
 # $PREFIX/scratch/     working folders, removed at the end
 
-RECIPES=(librdkafka duckdb kafka spark python readers minio versitygw apicurio yyjson debian)
+RECIPES=(librdkafka duckdb uplot kafka spark python readers minio versitygw apicurio axe prometheus
+    dashboards yyjson debian)
 
 say() { printf 'deps: %s\n' "$*" >&2; }
 die() {

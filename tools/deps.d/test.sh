@@ -8,6 +8,13 @@ MINIO_MODULE=github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c
 VERSITYGW_MODULE=github.com/versity/versitygw/cmd/versitygw@v1.8.0
 APICURIO_ARTIFACT=io.apicurio:apicurio-registry-app:2.6.13.Final:tar.gz:all
 APICURIO_SHA256=3cda1b34aa020fb4ac4dd6a66018d757e81e437f97e20a1f92d366b70091c6ba
+AXE_VERSION=4.14.1
+AXE_SHA256=e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745
+
+# The browser that looks at the status page; playwright would download one of its own.
+APT_BROWSER=(chromium-headless-shell fonts-inter fonts-dejavu-core)
+
+APT_UNPACKED=(prometheus prometheus-alertmanager)
 
 deps_test() {
     test_programs
@@ -21,6 +28,9 @@ deps_test() {
     fi
     recipe_make kafka
     recipe_make apicurio
+    recipe_make axe
+    recipe_make prometheus
+    recipe_make dashboards
     recipe_make python
     recipe_make readers
     recipe_make spark
@@ -30,6 +40,7 @@ test_programs() {
     need_program java openjdk-17-jre-headless
     need_program mvn maven
     need_program go golang-go
+    apt_install "${APT_BROWSER[@]}"
 }
 
 deps_background() { # NAME…
@@ -71,6 +82,47 @@ go_new_enough() {
     # A module's files come without the executable bit.
     [ -x "$dir/bin/go" ] || chmod +x "$dir"/bin/* "$dir"/pkg/tool/*/*
     printf '%s\n' "$dir/bin/go"
+}
+
+# --- npm ------------------------------------------------------------------
+
+axe_key() { echo "$AXE_VERSION $AXE_SHA256"; }
+
+# The accessibility rules that the status page is held to.
+axe_make() {
+    npm_unpack "axe-core@$AXE_VERSION" "$AXE_SHA256"
+    install -d "$PREFIX/share/axe"
+    install -m 644 package/axe.min.js "$PREFIX/share/axe"
+}
+
+# Checks Grafana dashboards against the types that Grafana publishes.
+dashboards_key() { cat "$TOOLS"/../tests/lib/dashboards/{go.mod,go.sum,main.go}; }
+
+dashboards_make() {
+    local go
+    go=$(go_new_enough)
+    cp "$TOOLS"/../tests/lib/dashboards/{go.mod,go.sum,main.go} .
+    GOTOOLCHAIN=local CGO_ENABLED=0 "$go" build -mod=readonly -trimpath -ldflags='-s -w' -o check-dashboard .
+    mv check-dashboard "$PREFIX/bin/"
+}
+
+# --- Debian packages of which only the programs are wanted -----------------
+
+# Prometheus, promtool, Alertmanager, amtool.  Unpacked, not installed: an
+# installed package starts its program as a service at each boot.
+prometheus_key() { echo "${APT_UNPACKED[*]}"; }
+
+prometheus_make() {
+    apt_unpack root "${APT_UNPACKED[@]}"
+    local program
+    for program in prometheus promtool prometheus-alertmanager amtool; do
+        install -m 755 "root/usr/bin/$program" "$PREFIX/bin/"
+    done
+    # Debian's Alertmanager does not start without these files at this place.
+    local file
+    for file in /usr/share/prometheus/alertmanager/{default,email}.tmpl; do
+        [ -e "$file" ] || apt_root install -D -m 644 "root$file" "$file"
+    done
 }
 
 # --- Maven ----------------------------------------------------------------

@@ -21,6 +21,9 @@ from . import deps
 from .delta import Table
 from .process import PATIENCE_S, Process, wait_until
 
+#: tests run side by side: a status page on any free port, unless a test says where
+ENVIRONMENT = {"SLUICE_UI_ADDRESS": "127.0.0.1:0"}
+
 
 @dataclasses.dataclass(frozen=True)
 class Result:
@@ -33,7 +36,7 @@ def command(*args, env: dict | None = None, stdin: str = "", folder: pathlib.Pat
             timeout_s: float = PATIENCE_S) -> Result:
     """Run `sluice ARGS…` to its end."""
     done = subprocess.run([*_binary(), *map(str, args)], input=stdin, capture_output=True,
-                          text=True, cwd=folder, env={**os.environ, **(env or {})},
+                          text=True, cwd=folder, env={**os.environ, **ENVIRONMENT, **(env or {})},
                           timeout=timeout_s)
     return Result(done.returncode, done.stdout, done.stderr)
 
@@ -50,7 +53,7 @@ class Terminal:
 
         self._process = subprocess.Popen([*_binary(), *map(str, args)], stdin=child, stderr=child,
                                          stdout=subprocess.PIPE, preexec_fn=take_over,
-                                         env={**os.environ, **(env or {})})
+                                         env={**os.environ, **ENVIRONMENT, **(env or {})})
         os.close(child)
         self._shown = b""
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -116,7 +119,7 @@ class Sluice:
         scratch = self.folder / "tmp"
         scratch.mkdir(exist_ok=True)
         self.process = Process("sluice", argv, self.folder, cwd=self.folder, split_output=True,
-                               env={"TMPDIR": str(scratch), **(env or {})})
+                               env={"TMPDIR": str(scratch), **ENVIRONMENT, **(env or {})})
 
     @property
     def stderr(self) -> str:
@@ -146,6 +149,12 @@ class Sluice:
             if isinstance(value, dict) and "batchId" in value:
                 found.append(value)
         return found
+
+    def ui_url(self) -> str:
+        """Where the status page is, without a slash at the end; once it is there."""
+        def said() -> str | None:
+            return next((line["url"] for line in self.log_lines() if line.get("event") == "ui"), None)
+        return self.process.wait_until(said, "its status page").rstrip("/")
 
     # --- waiting; all of these end at once when the process dies ------------
 
