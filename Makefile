@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help deps build test unit scenario integration asan tsan sim fault fuzz bench \
-	bench-formats demo format tidy clean docs install deb tarball test-install
+	bench-formats demo test-stack format tidy clean docs install deb tarball test-install
 
 DEPS := $(shell tools/deps prefix)
 PYTEST := $(DEPS)/venv/bin/pytest
@@ -38,6 +38,9 @@ scenario: deps $(BUILD)/build.ninja ## scenario tests, three ways
 
 integration: build ## pytest against real Kafka, MinIO, versitygw, Spark, delta-rs
 	@tools/deps test && tools/deps wait && $(PYTEST) tests/integration $(ARGS)
+
+test-stack: deps ## deploy/ for real: images, compose, restarts; with podman, some minutes
+	@tools/deps stack && tools/deps wait && $(PYTEST) tests/stack $(ARGS)
 
 asan: deps ## unit and scenario tests under AddressSanitizer and UBSan
 	@tools/test asan

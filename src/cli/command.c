@@ -6,6 +6,7 @@
 #include "cli/cli.h"
 #include "cli/deadletters.h"
 #include "cli/demo.h"
+#include "cli/health.h"
 #include "cli/offsets.h"
 #include "cli/produce.h"
 #include "cli/query.h"
@@ -16,11 +17,17 @@
 #include "plan/plan.h"
 
 const struct cli_command *const cli_command_all[] = {
-    &cli_run_command,     &cli_check_command,
-    &cli_query_command,   &cli_deadletters_command,
-    &cli_table_command,   &cli_offsets_command,
-    &cli_produce_command, &cli_demo_command,
-    &cli_version_command, NULL,
+    &cli_run_command,
+    &cli_check_command,
+    &cli_query_command,
+    &cli_deadletters_command,
+    &cli_table_command,
+    &cli_offsets_command,
+    &cli_produce_command,
+    &cli_health_command,
+    &cli_demo_command,
+    &cli_version_command,
+    NULL,
 };
 
 #define NAMES_MAX 16

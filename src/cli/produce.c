@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * produce - lines of a file, or made-up messages, into a Kafka topic
+ *
+ * The first signal ends the sending; what was sent is delivered before the command
+ * ends.  The second gives that up.
  */
 #include "cli/produce.h"
 
@@ -34,7 +37,8 @@ struct produce {
     struct settings settings;
     struct producer *producer;
     struct arena arena; /* of one message */
-    struct stop *stop;
+    struct stop *stop;  /* no further message */
+    struct stop *now;   /* nor waiting for those that were sent */
 };
 
 static void produce_done(struct produce *p)
@@ -107,13 +111,17 @@ static int find_key(struct produce *p, const struct cli_lines *lines, struct str
     return 0;
 }
 
+/* 1 = stopped before the end. */
 static int produce_lines(struct produce *p, const char *path, struct err *err)
 {
     AUTO_LINES struct cli_lines lines = {0};
     struct str line;
     struct str key;
     TRY(cli_lines_open(&lines, path, err));
-    for (int64_t i = 0; i < p->values->rows && !stop_is_set(p->stop); i++) {
+    for (int64_t i = 0; i < p->values->rows; i++) {
+        if (stop_is_set(p->stop)) {
+            return 1;
+        }
         if (TRY(cli_lines_next(&lines, &line, err)) == 0) {
             break;
         }
@@ -123,6 +131,7 @@ static int produce_lines(struct produce *p, const char *path, struct err *err)
     return 0;
 }
 
+/* 1 = stopped before the end; without --rows the stop is the end. */
 static int produce_generated(struct produce *p, struct err *err)
 {
     struct generator_payload payload = {
@@ -132,7 +141,10 @@ static int produce_generated(struct produce *p, struct err *err)
     };
     AUTO_BUF struct buf key = {0};
     AUTO_BUF struct buf value = {0};
-    for (int64_t i = 0; i < p->values->rows && !stop_is_set(p->stop); i++) {
+    for (int64_t i = 0; i < p->values->rows; i++) {
+        if (stop_is_set(p->stop)) {
+            return p->values->rows == INT64_MAX ? 0 : 1;
+        }
         buf_reset(&key);
         buf_reset(&value);
         generator_payload_make(&payload, 0, i, clock_wall_us(), &key, &value);
@@ -146,12 +158,14 @@ static int produce_all(struct produce *p, const char *path, struct err *err)
 {
     const struct produce_values *v = p->values;
     TRY(collect_settings(p, err));
-    TRY(producer_open(&p->settings, v->topic, p->stop, &p->producer, err));
+    TRY(producer_open(&p->settings, v->topic, p->now, &p->producer, err));
     producer_set_rate(p->producer, (double)v->rate);
     int64_t started = clock_mono_us();
     int rc = v->generator >= 0 ? produce_generated(p, err) : produce_lines(p, path, err);
     if (rc >= 0) {
+        bool early = rc == 1;
         rc = producer_flush(p->producer, err);
+        rc = rc >= 0 && early ? err_set(err, ERR_CANCELED, "stopped before the end") : rc;
     }
     double seconds = (double)(clock_mono_us() - started) / 1e6;
     uint64_t delivered = producer_counts(p->producer).delivered;
@@ -176,7 +190,7 @@ static int produce_main(const struct cli_args *args, const void *values, struct 
     }
     AUTO_STOPS struct cli_stops stops = {0};
     TRY(cli_stops_open(&stops, err));
-    AUTO_PRODUCE struct produce p = {.values = v, .stop = &stops.stop};
+    AUTO_PRODUCE struct produce p = {.values = v, .stop = &stops.stop, .now = &stops.now};
     return produce_all(&p, args->count > 0 ? args->items[0] : NULL, err);
 }
 
@@ -242,8 +256,12 @@ const struct cli_command cli_produce_command = {
     .name = "produce",
     .arguments = "[FILE | -]",
     .summary = "publish lines, or made-up messages, to a Kafka topic",
-    .about = "Each line of the file is one message. Delivery is idempotent and in order; when the\n"
-             "command ends with 0, the broker has all of them.\n",
+    .about =
+        "Each line of the file is one message. Delivery is idempotent and in order; when the\n"
+        "command ends with 0, the broker has all of them. The first SIGTERM or SIGINT ends it "
+        "when\n"
+        "what was sent is delivered: with 130 before the end of the file or of --rows, else with "
+        "0.\n",
     .examples = "  sluice produce --topic events events.jsonl\n"
                 "  sluice produce -t events --key-field user_id --rate 1000 - < events.jsonl\n"
                 "  sluice produce -t dev_topic --generator vehicle_positions --rows 10000\n",

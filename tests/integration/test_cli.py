@@ -3,12 +3,15 @@
 check, and query and table on local Delta tables against what delta-rs reads."""
 
 import csv
+import http.server
 import io
 import json
 import pathlib
 import re
 import signal
+import socket
 import subprocess
+import threading
 
 import deltalake
 import pyarrow as pa
@@ -18,7 +21,7 @@ from sluicetest import deps
 from sluicetest.process import Process
 from sluicetest.sluice import command
 
-COMMANDS = ["run", "check", "query", "table", "offsets", "produce", "demo", "version"]
+COMMANDS = ["run", "check", "query", "table", "offsets", "produce", "health", "demo", "version"]
 
 GENERATED = """
 CREATE STREAM events (
@@ -398,3 +401,74 @@ def test_a_path_that_leads_out_of_the_table_is_refused(tmp_path):
     text = re.sub(r'"path":"', '"path":"../../', commit.read_text())
     commit.write_text(text)
     assert command("query", f"FROM delta_scan('{table}')").exit_code in (2, 5)
+
+
+# --- health ---------------------------------------------------------------
+
+
+class _Answer(http.server.BaseHTTPRequestHandler):
+    """What a Sluice whose one query is behind answers."""
+
+    def do_GET(self):
+        status, body = {"/healthz": (200, "ok\n"),
+                        "/readyz": (503, '{"ready":false}')}.get(self.path, (404, "no"))
+        self.send_response(status)
+        self.end_headers()
+        self.wfile.write(body.encode())
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="module")
+def status_address():
+    """HOST:PORT of such a server."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Answer)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+class TestHealth:
+    def test_the_address_of_the_status_page_is_asked(self, status_address):
+        result = expect(command("health", env={"SLUICE_UI_ADDRESS": status_address}), 0)
+        assert result.stdout == "ok\n"
+
+    def test_any_address_means_this_machine(self, status_address):
+        address = status_address.replace("127.0.0.1", "0.0.0.0")
+        expect(command("health", env={"SLUICE_UI_ADDRESS": address}), 0)
+
+    def test_a_url_is_asked_instead(self, status_address):
+        env = {"SLUICE_UI_ADDRESS": "192.0.2.1:1"}
+        assert command("health", f"http://{status_address}", env=env).stdout == "ok\n"
+        result = command("health", f"http://{status_address}/elsewhere", env=env)
+        expect(result, 4, "/elsewhere answered 404: no")
+
+    def test_alive_is_not_ready(self, status_address):
+        result = command("health", "--ready", env={"SLUICE_UI_ADDRESS": status_address})
+        expect(result, 4, '/readyz answered 503: {"ready":false}')
+        assert result.stdout == ""
+
+    def test_nobody_there(self):
+        with socket.socket() as taken:  # bound, and nobody listens
+            taken.bind(("127.0.0.1", 0))
+            port = taken.getsockname()[1]
+            expect(command("health", f"http://127.0.0.1:{port}"), 4, "Connection refused")
+
+    def test_nobody_answers(self):
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            port = silent.getsockname()[1]
+            result = command("health", "--timeout", "0.1", f"http://127.0.0.1:{port}")
+            expect(result, 4, "no answer in time")
+
+    @pytest.mark.parametrize("args", [["https://127.0.0.1/"], ["--timeout", "0"],
+                                      ["--ready", "http://127.0.0.1/healthz"]])
+    def test_what_cannot_be_asked(self, args):
+        expect(command("health", *args), 2)
+
+    def test_a_port_that_nobody_knows(self):
+        result = command("health", env={"SLUICE_UI_ADDRESS": "127.0.0.1:0"})
+        expect(result, 2, "SLUICE_UI_ADDRESS", "127.0.0.1:0")

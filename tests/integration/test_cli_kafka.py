@@ -304,6 +304,16 @@ def test_produce_refuses_a_line_without_the_key_it_needs(kafka, topic):
     assert result.exit_code == 3 and "line 2 of standard input" in result.stderr
 
 
+@pytest.mark.parametrize("rows, code", [([], 0), (["--rows", "1000000"], 130)])
+def test_a_producer_that_is_stopped_delivers_what_it_sent(kafka, topic, tmp_path, rows, code):
+    name = topic()
+    run = Process("produce", [deps.sluice_binary(), "produce", "-t", name, "-b", kafka.bootstrap,
+                              "-g", "events", "--rate", "200", *rows], tmp_path)
+    run.wait_until(lambda: kafka.watermarks(name)[0][1] > 0, "messages")
+    assert run.stop() == code
+    assert f"{len(kafka.consume(name))} messages delivered to {name}" in run.output
+
+
 # --- query on S3 ----------------------------------------------------------------------
 
 

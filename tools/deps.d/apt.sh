@@ -4,13 +4,20 @@
 # On another system this says what is wanted and goes on: a packager has these
 # libraries already.
 
-APT_BUILD=(
-    gcc libc6-dev make meson ninja-build pkg-config python3
-    clang clang-format clang-tidy libclang-rt-14-dev ccache
+# What compiling and linking needs; the container image is built with no more.
+APT_COMPILE=(
+    gcc libc6-dev make meson ninja-build pkg-config python3 python3-venv python3-pip
     libssl-dev libcurl4-openssl-dev libzstd-dev zlib1g-dev liblz4-dev
-    libmicrohttpd-dev uthash-dev libcmocka-dev libjansson-dev
+    libmicrohttpd-dev uthash-dev
+)
+
+# And what working on it needs besides.
+APT_BUILD=(
+    "${APT_COMPILE[@]}"
+    clang clang-format clang-tidy libclang-rt-14-dev ccache
+    libcmocka-dev libjansson-dev
     protobuf-compiler
-    valgrind shellcheck pmccabe curl python3-venv python3-pip
+    valgrind shellcheck pmccabe curl
 )
 
 apt_missing() { # PACKAGE…

@@ -20,7 +20,19 @@ UPLOT_SHA256=4b8a8191e425658e3ea8c8c1314b0fc679c861ee3a1af2b20c7b16ba50b5133d
 
 deps_build() {
     apt_install "${APT_BUILD[@]}"
-    need_program npm nodejs npm
+    deps_libraries
+}
+
+deps_compile() {
+    apt_install "${APT_COMPILE[@]}"
+    deps_libraries
+}
+
+deps_libraries() {
+    # Libraries that are there already, as a mounted prefix has them, need no client.
+    if ! recipe_is_made librdkafka || ! recipe_is_made duckdb || ! recipe_is_made uplot; then
+        need_program npm nodejs npm
+    fi
     recipe_make librdkafka
     recipe_make duckdb
     recipe_make uplot

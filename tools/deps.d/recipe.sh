@@ -11,7 +11,7 @@
 # $PREFIX/scratch/     working folders, removed at the end
 
 RECIPES=(librdkafka duckdb uplot kafka spark python readers minio versitygw apicurio axe prometheus
-    dashboards yyjson minimal systemd)
+    dashboards yyjson minimal systemd debian)
 
 say() { printf 'deps: %s\n' "$*" >&2; }
 die() {
