@@ -41,6 +41,7 @@ integration: build ## pytest against real Kafka, MinIO, versitygw, Spark, delta-
 
 test-stack: deps ## deploy/ for real: images, compose, restarts; with podman, some minutes
 	@tools/deps stack && tools/deps wait && $(PYTEST) tests/stack $(ARGS)
+	@tests/stack/install/run
 
 asan: deps ## unit and scenario tests under AddressSanitizer and UBSan
 	@tools/test asan

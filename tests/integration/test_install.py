@@ -6,7 +6,6 @@ import os
 import pathlib
 import pty
 import re
-import shutil
 import subprocess
 import time
 
@@ -142,8 +141,6 @@ def shell_of(name: str, place: pathlib.Path) -> Shell:
 
 @pytest.mark.parametrize("name", ["bash", "zsh"])
 def test_keys_typed_in_a_shell_become_words(name, place):
-    if shutil.which(name) is None:
-        subprocess.run([deps.TREE / "tools/deps", "install"], check=True)
     shell = shell_of(name, place)
     try:
         assert shell.complete("ru\t") == ["run"]
@@ -172,8 +169,6 @@ def fish(script: pathlib.Path, place: pathlib.Path, line: str) -> list[str]:
 
 
 def test_fish_offers_the_same(place):
-    if shutil.which("fish") is None:
-        subprocess.run([deps.TREE / "tools/deps", "install"], check=True)
     script = place.parent / "sluice.fish"
     script.write_text(command("help", "completion", "fish").stdout)
     assert fish(script, place, "sluice ru") == ["run"]

@@ -12,8 +12,8 @@
  *      holding one: what lies between two critical sections is where races are.
  *  (3) Threads that are not ours (DuckDB's workers) may lock, but not wait.
  */
-#include "base/pulse.h"
 #include "base/thread.h"
+#include "base/pulse.h"
 
 #include "fiber.h"
 

@@ -4,6 +4,9 @@
 # On another system this says what is wanted and goes on: a packager has these
 # libraries already.
 
+# Of containers and chroots in tests.
+DEBIAN_SUITE=bookworm
+
 # What compiling and linking needs; the container image is built with no more.
 APT_COMPILE=(
     gcc libc6-dev make meson ninja-build pkg-config python3 python3-venv python3-pip
@@ -66,6 +69,24 @@ apt_unpack() { # FOLDER PACKAGE…
     for file in ./*.deb; do
         dpkg-deb -x "$file" "$1"
     done
+}
+
+# A minimal Debian in the folder `root`, from where apt gets its own packages.
+debian_root() { # OPTION…
+    local mirror
+    # shellcheck disable=SC2016
+    mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' \
+        "Codename: $DEBIAN_SUITE" 'Origin: Debian' | head -n 1)
+    [ -n "$mirror" ] || die "apt knows no mirror of Debian $DEBIAN_SUITE"
+    debootstrap --variant=minbase "$@" "$DEBIAN_SUITE" root "$mirror"
+    rm -rf root/var/cache/apt/archives/*.deb root/var/lib/apt/lists/*
+}
+
+# The folder `root` as an archive below the prefix.
+debian_keep() { # PATH
+    tar -C root -c . >root.tar
+    mkdir -p "$PREFIX/${1%/*}"
+    mv root.tar "$PREFIX/$1"
 }
 
 # A program that may also have come from elsewhere than apt.

@@ -14,6 +14,9 @@ AXE_SHA256=e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745
 # The browser that looks at the status page; playwright would download one of its own.
 APT_BROWSER=(chromium-headless-shell fonts-inter fonts-dejavu-core)
 
+# What completions are typed into, and what reads the manual pages.
+APT_SHELLS=(bash-completion zsh fish groff)
+
 APT_UNPACKED=(prometheus prometheus-alertmanager)
 
 deps_test() {
@@ -40,7 +43,7 @@ test_programs() {
     need_program java openjdk-17-jre-headless
     need_program mvn maven
     need_program go golang-go
-    apt_install "${APT_BROWSER[@]}"
+    apt_install "${APT_BROWSER[@]}" "${APT_SHELLS[@]}"
 }
 
 deps_background() { # NAME…
