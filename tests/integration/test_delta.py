@@ -222,7 +222,8 @@ def test_a_checkpoint_carries_the_table_when_the_commits_it_covers_are_gone(job)
     job.drain("n INT", stream=stream,
               clauses="TBLPROPERTIES ('delta.checkpointInterval' = '5')")
     hint = json.loads(job.place.file("_delta_log/_last_checkpoint"))
-    for version in range(hint["version"] + 1):
+    # The newest commit stays, as it does in a log clean-up.
+    for version in range(min(hint["version"] + 1, job.place.version())):
         pathlib.Path(str(job.place), f"_delta_log/{version:020}.json").unlink()
     assert job.numbers() == list(range(40))
     job.feed(*numbered(40, 5))  # and Sluice finds its positions in it
