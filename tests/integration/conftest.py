@@ -155,6 +155,7 @@ def own_registry(tmp_path):
 # --- several workers --------------------------------------------------------
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in this hook too
 def pytest_collection_modifyitems(items):
     """With `-n 2 --dist loadgroup`: one worker has Spark, a gigabyte; a file stays together for
     what its tests share."""
