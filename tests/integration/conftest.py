@@ -10,6 +10,7 @@ servers that were running, and the folders are kept.
 """
 
 import itertools
+import pathlib
 import re
 import uuid
 
@@ -21,6 +22,7 @@ from sluicetest.process import Process
 from sluicetest.registry import SchemaRegistry
 from sluicetest.s3 import MinIO, S3Server, Versitygw
 from sluicetest.sluice import Sluice
+from xdist.scheduler import LoadScopeScheduling
 
 # --- shared servers ---------------------------------------------------------
 
@@ -155,13 +157,16 @@ def own_registry(tmp_path):
 # --- several workers --------------------------------------------------------
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in this hook too
-def pytest_collection_modifyitems(items):
-    """With `-n 2 --dist loadgroup`: one worker has Spark, a gigabyte; a file stays together for
-    what its tests share."""
-    for item in items:
-        group = "spark" if "spark" in item.fixturenames else item.path.stem
-        item.add_marker(pytest.mark.xdist_group(group))
+class _ByFile(LoadScopeScheduling):
+    """A file's tests stay together and in order; one worker has Spark, a gigabyte."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = pathlib.Path(self.config.rootpath, nodeid.partition("::")[0])
+        return "spark" if "pytest.mark.spark" in path.read_text() else path.stem
+
+
+def pytest_xdist_make_scheduler(config, log):
+    return _ByFile(config, log)
 
 
 # --- reports ----------------------------------------------------------------
