@@ -254,6 +254,10 @@ static void a_run_leaves_its_figures(void **state)
     assert_true(has_text(&text, "operation=\"put_if_absent\",outcome=\"ok\"}"));
     assert_false(has_text(&text, "operation=\"put\",outcome=\"ok\"} 0\n"));
     assert_false(has_text(&text, "sluice_store_sent_bytes_total{query=\"t\"} 0\n"));
+    /* There is no database any more. */
+    assert_false(has_text(&text, "sluice_duckdb_memory_bytes{"));
+    assert_int_equal(json_find(json_find(q, "memory"), "duckdbBytes")->kind, JSON_NULL);
+    assert_int_equal(json_find(json_find(q, "memory"), "queueBytes")->kind, JSON_NULL);
     buf_reset(&text);
     assert_int_equal(job_monitor_print_schema(f->monitor, STR("t"), &text), 1);
     assert_string_equal(
