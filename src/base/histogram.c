@@ -25,12 +25,16 @@ void histogram_add(struct histogram *h, int64_t us, uint64_t count)
         bucket++;
     }
     atomic_fetch_add_explicit(&h->buckets[bucket], count, memory_order_relaxed);
-    atomic_fetch_add_explicit(&h->sum_us, (uint64_t)us * count, memory_order_relaxed);
+    double sum_us = atomic_load_explicit(&h->sum_us, memory_order_relaxed);
+    while (!atomic_compare_exchange_weak_explicit(&h->sum_us, &sum_us,
+                                                  sum_us + (double)us * (double)count,
+                                                  memory_order_relaxed, memory_order_relaxed)) {
+    }
 }
 
 void histogram_read(const struct histogram *h, struct histogram_copy *ret_copy)
 {
-    uint64_t sum_us = atomic_load_explicit(&h->sum_us, memory_order_relaxed);
+    double sum_us = atomic_load_explicit(&h->sum_us, memory_order_relaxed);
     uint64_t count = 0;
     for (size_t i = 0; i < HISTOGRAM_BOUNDS; i++) {
         count += atomic_load_explicit(&h->buckets[i], memory_order_relaxed);
@@ -38,5 +42,5 @@ void histogram_read(const struct histogram *h, struct histogram_copy *ret_copy)
     }
     count += atomic_load_explicit(&h->buckets[HISTOGRAM_BOUNDS], memory_order_relaxed);
     ret_copy->count = count;
-    ret_copy->sum = (double)sum_us / 1e6;
+    ret_copy->sum = sum_us / 1e6;
 }

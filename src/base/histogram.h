@@ -18,7 +18,7 @@
 
 struct histogram {
     atomic_ullong buckets[HISTOGRAM_BOUNDS + 1]; /* the last one: beyond all bounds */
-    atomic_ullong sum_us;
+    _Atomic double sum_us; /* records of years ago by the billion: no integer holds that */
 };
 
 /* `count` times; below 0 counts as 0 (two clocks may differ). */

@@ -34,9 +34,6 @@
 
 #define POLL_SLICE_US  100000
 #define SERVE_ROUND_US 500000
-/* For a last word to lag tools. The first coordinator of a cluster takes a while. */
-#define CLOSE_PATIENCE_US 5000000
-#define CLOSE_HURRY_US    500000
 /* Of the seek that follows an assignment. */
 #define VALIDATE_PATIENCE_US 2000000
 #define VALIDATE_SEEK_MS     1000
@@ -207,8 +204,7 @@ static void kafka_close(struct source *base)
         cond_broadcast(&s->changed);
     }
     thread_join(&s->watcher);
-    bool hurry = stop_is_set(s->stop) || s->base.status.state == SOURCE_DOWN;
-    kafka_group_finish(s, hurry ? CLOSE_HURRY_US : CLOSE_PATIENCE_US);
+    kafka_group_finish(s);
     kafka_source_free(s);
 }
 

@@ -17,7 +17,10 @@
 
 /* The first coordinator of a cluster takes a while: its topic is made when it is asked for. */
 #define GROUP_PATIENCE_US 5000000
-#define RESEND_MS         10
+/* For a last word to lag tools; the same when the run is abandoned, or nobody is there. */
+#define CLOSE_PATIENCE_US 5000000
+#define CLOSE_HURRY_US    500000
+#define RESEND_US         10000
 
 /* Sends what is due, unless a commit is on its way. The lock is held. */
 static void kafka_group_send(struct kafka_source *s)
@@ -102,13 +105,7 @@ void kafka_group_on_commit(rd_kafka_t *rk, rd_kafka_resp_err_t code,
     }
 }
 
-static bool kafka_group_is_busy(struct kafka_source *s)
-{
-    MUTEX_GUARD(&s->lock);
-    return s->is_acknowledging;
-}
-
-/* Whether a commit is on its way now. */
+/* Sends what is due. Whether a commit is on its way now. */
 static bool kafka_group_resend(struct kafka_source *s)
 {
     MUTEX_GUARD(&s->lock);
@@ -116,15 +113,42 @@ static bool kafka_group_resend(struct kafka_source *s)
     return s->is_acknowledging;
 }
 
-void kafka_group_finish(struct kafka_source *s, int64_t patience_us)
+static bool kafka_group_is_busy(struct kafka_source *s)
 {
-    int64_t until_us = clock_mono_us() + patience_us;
+    MUTEX_GUARD(&s->lock);
+    return s->is_acknowledging;
+}
+
+static bool kafka_group_is_due(struct kafka_source *s)
+{
+    MUTEX_GUARD(&s->lock);
+    bool is_due = false;
+    vec_foreach (const struct kafka_toppar, t, &s->toppars) {
+        is_due = is_due || t->acknowledge_offset >= 0;
+    }
+    return is_due;
+}
+
+/* Somebody may begin to be in a hurry meanwhile. */
+static bool kafka_group_is_late(struct kafka_source *s, int64_t begun_us)
+{
+    bool hurry = stop_is_set(s->stop) || s->base.status.state == SOURCE_DOWN;
+    return clock_mono_us() - begun_us >= (hurry ? CLOSE_HURRY_US : CLOSE_PATIENCE_US);
+}
+
+void kafka_group_finish(struct kafka_source *s)
+{
+    int64_t begun_us = clock_mono_us();
     while (kafka_group_resend(s)) {
         while (kafka_group_is_busy(s)) {
-            if (clock_mono_us() >= until_us) {
+            if (kafka_group_is_late(s, begun_us)) {
                 return;
             }
-            rd_kafka_poll(s->rk, RESEND_MS);
+            pulse_step();
+            rd_kafka_poll(s->rk, RESEND_US / 1000);
+        }
+        if (kafka_group_is_due(s)) {
+            clock_sleep_us(RESEND_US); /* it was refused, perhaps at once */
         }
     }
 }

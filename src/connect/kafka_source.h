@@ -190,8 +190,9 @@ int kafka_group_acknowledged(struct source *base, int64_t *ret_offsets, struct e
 void kafka_group_on_commit(rd_kafka_t *rk, rd_kafka_resp_err_t code,
                            rd_kafka_topic_partition_list_t *offsets, void *opaque);
 
-/* Sees what is due through, for so long. The job's thread, at the end. */
-void kafka_group_finish(struct kafka_source *s, int64_t patience_us);
+/* Sees what is due through, for a few seconds; shorter once the stop is set. The job's thread, at
+ * the end. */
+void kafka_group_finish(struct kafka_source *s);
 
 /* kafka_stats.c: what librdkafka tells of itself. */
 void kafka_stats_read(struct str text, struct source_client *ret_client);

@@ -435,7 +435,7 @@ static void kafka_topics_name_brokers(struct kafka_source *s, const rd_kafka_met
     for (int i = 0; i < md->broker_cnt; i++) {
         buf_printf(&names, "%s%s:%d", i > 0 ? "," : "", md->brokers[i].host, md->brokers[i].port);
     }
-    snprintf(s->base.connected_to, sizeof(s->base.connected_to), "%s", names.ptr);
+    snprintf(s->base.connected_to, sizeof(s->base.connected_to), "%.*s", STR_FMT(buf_str(&names)));
 }
 
 /* Lets librdkafka learn the leaders of new topics now; by itself it takes a second. */

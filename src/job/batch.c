@@ -568,24 +568,13 @@ int64_t batch_messages(const struct batch *batch)
     return sum;
 }
 
-static void note_times(struct batch *batch, const struct packet *packet)
-{
-    for (size_t i = 0; i < packet->count; i++) {
-        int64_t t = packet->messages[i].timestamp_us;
-        if (t >= 0) {
-            batch->oldest_record_us = t < batch->oldest_record_us ? t : batch->oldest_record_us;
-            batch->newest_record_us = t > batch->newest_record_us ? t : batch->newest_record_us;
-        }
-    }
-}
-
 void batch_count(struct batch *batch, size_t input, const struct packet *packet)
 {
     struct batch_input *in = &batch->inputs[input];
     struct source_partition *partitions = in->source->partitions.items;
     int64_t base_us = packet->messages[0].timestamp_us;
-    int64_t sum_us = 0;
-    int64_t timed = 0;
+    double sum_us = 0; /* producers say what they like: beyond what integers hold */
+    uint64_t timed = 0;
     for (size_t i = 0; i < packet->count; i++) {
         const struct message *m = &packet->messages[i];
         struct batch_intake *intake = &in->intake[m->partition];
@@ -593,12 +582,15 @@ void batch_count(struct batch *batch, size_t input, const struct packet *packet)
         intake->bytes += (int64_t)(m->value.len + m->key.len);
         if (m->timestamp_us >= 0) {
             partitions[m->partition].newest_us = m->timestamp_us;
-            sum_us += m->timestamp_us - base_us;
+            batch->oldest_record_us = m->timestamp_us < batch->oldest_record_us
+                                          ? m->timestamp_us
+                                          : batch->oldest_record_us;
+            sum_us += (double)(m->timestamp_us - base_us);
             timed++;
         }
     }
     if (timed > 0) {
-        ages_add(&batch->ages, base_us + sum_us / timed, (uint64_t)timed);
+        ages_add(&batch->ages, base_us + (int64_t)(sum_us / (double)timed), timed);
     }
 }
 
@@ -613,8 +605,6 @@ static enum queue_rc push(struct batch *batch, size_t input, struct packet *pack
         in->single_partition = packet->messages[0].partition;
         in->single_offset = packet->messages[0].offset;
     }
-    /* Before the push: afterwards the packet belongs to a worker. */
-    note_times(batch, packet);
     enum queue_rc rc = over ? queue_push_over(in->packets, packet, bytes)
                             : queue_push(in->packets, packet, bytes, until_mono_us);
     if (rc == QUEUE_OK) {

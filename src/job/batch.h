@@ -108,8 +108,7 @@ struct batch {
     struct batch_fault fault; /* guarded by .lock */
     /* stamps, µs; mono unless said otherwise */
     int64_t opened_us, sealed_us, encoded_us, uploaded_us, committed_us, copy_started_us;
-    int64_t oldest_record_us; /* wall clock; INT64_MAX = none */
-    int64_t newest_record_us;
+    int64_t oldest_record_us;   /* wall clock; INT64_MAX = none */
     struct ages ages;           /* of the records */
     int64_t wall_us;            /* when it was opened */
     bool wants_columns;         /* it was read for nothing: new fields are to become columns */
@@ -135,7 +134,8 @@ void batch_abort(struct batch *batch);
 void batch_give_up(struct batch *batch);
 int64_t batch_messages(const struct batch *batch);
 
-/* Counts a packet that is to be pushed, once; the job's thread. */
+/* Counts a packet that is to be pushed, once: afterwards it belongs to a worker. The job's thread.
+ */
 void batch_count(struct batch *batch, size_t input, const struct packet *packet);
 /* Between push and seal, the job's thread. Takes the packet when QUEUE_OK. */
 enum queue_rc batch_push(struct batch *batch, size_t input, struct packet *packet,

@@ -149,6 +149,7 @@ static bool push_all(struct scene *s, int64_t bad)
     for (int64_t at = 0; at < MESSAGES; at += PACKET) {
         size_t count = (size_t)(MESSAGES - at < PACKET ? MESSAGES - at : PACKET);
         struct packet *packet = packet_make(at, count, bad);
+        batch_count(s->batch, 0, packet);
         if (batch_push(s->batch, 0, packet, INT64_MAX) != QUEUE_OK) {
             packet_free(packet);
             return false;
@@ -177,7 +178,28 @@ static void every_message_is_taken_by_one_worker(void **state)
     assert_int_equal(batch_positions(s.batch, &position, 1), 1);
     assert_int_equal(position.next_offset, MESSAGES);
     assert_int_equal(s.batch->oldest_record_us, 0);
-    assert_int_equal(s.batch->newest_record_us, MESSAGES - 1);
+    assert_int_equal(s.source.partitions.items[0].newest_us, MESSAGES - 1);
+    assert_int_equal(s.batch->inputs[0].intake[0].records, MESSAGES);
+    scene_close(&s);
+}
+
+/* Nanoseconds taken for milliseconds, beside records without a time. */
+static void times_that_make_no_sense_are_no_others(void **state)
+{
+    (void)state;
+    struct scene s;
+    const int64_t far_us = INT64_MAX / 1000 * 1000;
+    scene_open(&s, PLAN_BAD_NULL);
+    struct packet *packet = packet_make(0, 10, 0);
+    for (size_t i = 0; i < 10; i++) {
+        packet->messages[i].timestamp_us = i == 0 ? 1000 : i == 1 ? -1 : far_us;
+    }
+    batch_count(s.batch, 0, packet);
+    packet_free(packet);
+    assert_int_equal(s.batch->ages.count, 1);
+    assert_int_equal(s.batch->ages.items[0].messages, 9);
+    assert_true(s.batch->ages.items[0].mean_us > far_us / 10 * 8);
+    assert_int_equal(s.batch->oldest_record_us, 1000);
     scene_close(&s);
 }
 
@@ -249,6 +271,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_message_is_taken_by_one_worker),
+        cmocka_unit_test(times_that_make_no_sense_are_no_others),
         cmocka_unit_test(dropped_records_leave_neither_row_nor_null),
         cmocka_unit_test(a_record_that_must_not_be_bad_fails_all_workers),
         cmocka_unit_test(a_worker_that_leaves_early_is_noticed),

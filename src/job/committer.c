@@ -102,11 +102,8 @@ static void commit_one(struct query *q, struct batch *batch)
 void query_commit(void *query)
 {
     struct query *q = query;
-    AUTO_FREE char *name = str_dup(q->table->query_name);
-    log_set_query(name);
     void *item = NULL;
     while (queue_pop(q->to_commit, &item, INT64_MAX) == QUEUE_OK) {
         commit_one(q, item);
     }
-    log_set_query(NULL);
 }

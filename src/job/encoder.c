@@ -242,7 +242,6 @@ static void encode_one(struct query *q, struct batch *batch)
 void query_encode(void *query)
 {
     struct query *q = query;
-    log_set_query(arena_strdup(&q->parts.arena, q->table->query_name));
     void *item = NULL;
     while (queue_pop(q->to_encode, &item, INT64_MAX) == QUEUE_OK) {
         encode_one(q, item);

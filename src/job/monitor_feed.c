@@ -136,6 +136,9 @@ void monitor_publish(struct query *q)
         (void)sql_memory(q->parts.watch, &duckdb, &ignored);
     }
     int64_t queue_bytes = queued_bytes(q);
+    char hold_reason[sizeof(mq->hold_reason)];
+    memcpy(hold_reason, q->holds.reason, sizeof(hold_reason));
+    log_mask_text(hold_reason);
     MUTEX_GUARD(&mq->lock);
     struct monitor_partition *shown = mq->partitions;
     size_t cap = mq->partition_cap;
@@ -147,7 +150,19 @@ void monitor_publish(struct query *q)
     mq->client = client;
     mq->duckdb = duckdb;
     mq->queue_bytes = queue_bytes;
-    memcpy(mq->hold_reason, q->holds.reason, sizeof(mq->hold_reason));
+    memcpy(mq->hold_reason, hold_reason, sizeof(mq->hold_reason));
+}
+
+void monitor_forget(const struct query *q)
+{
+    struct monitor_query *mq = q->shown;
+    if (mq != NULL) {
+        MUTEX_GUARD(&mq->lock);
+        mq->client.queue_messages = -1;
+        mq->client.queue_bytes = -1;
+        mq->duckdb = (struct sql_memory){-1, -1};
+        mq->queue_bytes = -1;
+    }
 }
 
 /* ---- packets and batches ------------------------------------------------------------------- */

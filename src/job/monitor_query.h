@@ -128,6 +128,9 @@ void monitor_detach(struct job_monitor *m, struct query *queries, size_t count);
 void monitor_changed(const struct query *q);
 /* The reader, often: about once a second it shows positions, queues and memory. */
 void monitor_publish(struct query *q);
+/* An attempt has closed: its queues and its database are no more. What its client knew of brokers
+ * stays, as of the last statistics. */
+void monitor_forget(const struct query *q);
 /* The reader: a packet was read. */
 void monitor_count_read(const struct query *q, size_t messages);
 /* The committer: a batch is committed. */

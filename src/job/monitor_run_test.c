@@ -178,6 +178,43 @@ static void a_paused_query_commits_and_reads_no_more_until_it_is_resumed(void **
     assert_true(is_in(f, "two", "ended"));
 }
 
+static int64_t table_version(struct fixture *f, const char *name)
+{
+    int64_t value = -1;
+    (void)json_get_i64(json_find(json_find(look(f, name), "table"), "version"), &value);
+    return value;
+}
+
+/* They are written anew by commits without rows. */
+static void positions_of_a_paused_query_do_not_expire(void **state)
+{
+    struct fixture *f = *state;
+    start(f, "CREATE STREAM s (event_id BIGINT) USING generator OPTIONS (kind = 'events', "
+             "rowsPerSecond = 20000, clock = 'wall');"
+             "CREATE STREAMING TABLE t USING delta LOCATION '@/t' OPTIONS (trigger = '0 seconds') "
+             "TBLPROPERTIES ('delta.setTransactionRetentionDuration' = 'interval 800 "
+             "milliseconds') AS SELECT event_id FROM s;");
+    await_rows(f, "t", 0);
+    command(f, "t", JOB_COMMAND_PAUSE);
+    await_state(f, "t", "paused");
+    int64_t rows = total(f, "t", "outputRows");
+    int64_t version = table_version(f, "t");
+    int64_t until = clock_mono_us() + PATIENCE_US;
+    while (table_version(f, "t") < version + 2) {
+        if (clock_mono_us() > until) {
+            fail_msg("nothing is written");
+        }
+        clock_sleep_us(2000);
+    }
+    assert_int_equal(total(f, "t", "outputRows"), rows);
+    assert_true(is_in(f, "t", "paused"));
+    command(f, "t", JOB_COMMAND_RESUME);
+    await_rows(f, "t", rows);
+    stop_set(&f->stop);
+    wait_end(f);
+    assert_int_equal(total(f, "t", "outputRows"), total(f, "t", "inputRows"));
+}
+
 static void a_stop_of_one_query_stops_no_other_and_the_last_ends_the_run(void **state)
 {
     struct fixture *f = *state;
@@ -254,6 +291,10 @@ static void a_run_leaves_its_figures(void **state)
     assert_true(has_text(&text, "operation=\"put_if_absent\",outcome=\"ok\"}"));
     assert_false(has_text(&text, "operation=\"put\",outcome=\"ok\"} 0\n"));
     assert_false(has_text(&text, "sluice_store_sent_bytes_total{query=\"t\"} 0\n"));
+    /* There is no database any more. */
+    assert_false(has_text(&text, "sluice_duckdb_memory_bytes{"));
+    assert_int_equal(json_find(json_find(q, "memory"), "duckdbBytes")->kind, JSON_NULL);
+    assert_int_equal(json_find(json_find(q, "memory"), "queueBytes")->kind, JSON_NULL);
     buf_reset(&text);
     assert_int_equal(job_monitor_print_schema(f->monitor, STR("t"), &text), 1);
     assert_string_equal(
@@ -320,6 +361,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(a_paused_query_commits_and_reads_no_more_until_it_is_resumed),
+        TEST(positions_of_a_paused_query_do_not_expire),
         TEST(a_stop_of_one_query_stops_no_other_and_the_last_ends_the_run),
         TEST(a_stop_ends_a_paused_query),
         TEST(a_run_leaves_its_figures),

@@ -336,6 +336,35 @@ static void a_long_error_is_cut_between_characters(void **state)
     assert_int_equal(strlen(t->f.query.shown->last_error.message), 511);
 }
 
+/* Also when the place for it ends in the middle of one. */
+static void the_reason_of_a_state_has_no_secrets(void **state)
+{
+    struct test *t = *state;
+    AUTO_BUF struct buf reason = {0};
+    log_mask(STR("hunter2-very-secret"));
+    while (reason.len < sizeof(t->f.query.figures.reason) - 10) {
+        buf_add_char(&reason, 'x');
+    }
+    buf_add_c(&reason, "hunter2-very-secret");
+    query_set_state(&t->f.query, JOB_WAITING, "put: hunter2-very-secret: 503");
+    assert_text(look(t), "reason", "put: ***: 503");
+    query_set_state(&t->f.query, JOB_WAITING, reason.ptr);
+    struct str shown;
+    assert_true(json_get_str(json_find(look(t), "reason"), &shown));
+    assert_true(str_ends(shown, STR("x***")));
+}
+
+static void why_a_partition_is_held_has_no_secrets(void **state)
+{
+    struct test *t = *state;
+    log_mask(STR("hunter2-very-secret"));
+    snprintf(t->f.query.holds.reason, sizeof(t->f.query.holds.reason), "get hunter2-very-secret");
+    t->f.source.partitions.items[0].held = true;
+    monitor_publish(&t->f.query);
+    (void)job_monitor_print_offsets(t->f.monitor, STR("orders"), &t->text);
+    assert_text(at(json_find(parsed(t), "partitions"), 0), "held", "get ***");
+}
+
 /* ---- history ------------------------------------------------------------------------------- */
 
 static struct json *history(struct test *t, int64_t since_s, int64_t *ret_start)
@@ -526,6 +555,8 @@ int main(void)
         TEST(progress_keeps_to_its_memory),
         TEST(the_last_errors_are_kept_without_secrets),
         TEST(a_long_error_is_cut_between_characters),
+        TEST(the_reason_of_a_state_has_no_secrets),
+        TEST(why_a_partition_is_held_has_no_secrets),
         TEST(a_second_is_a_sample),
         TEST(an_hour_is_kept),
         TEST(a_change_of_state_wakes_who_waits),

@@ -20,19 +20,22 @@
 void query_set_state(struct query *q, enum job_state state, const char *reason)
 {
     bool changed = false;
+    AUTO_FREE char *masked = reason == NULL ? NULL : mem_strdup(reason);
+    if (masked != NULL) {
+        log_mask_text(masked); /* before it is cut: a part of a secret is not found any more */
+    }
+    const char *why = masked == NULL ? "" : masked;
     {
         MUTEX_GUARD(&q->lock);
         struct query_figures *f = &q->figures;
         changed = f->state != state;
-        if (changed) {
-            log_line(LOG_DEBUG, "state", LOG_S("state", job_state_name(state)),
-                     LOG_S("reason", reason == NULL ? "" : reason), LOG_END);
-        }
         f->state = state;
         f->state_since_us = changed ? clock_wall_us() : f->state_since_us;
-        snprintf(f->reason, sizeof(f->reason), "%s", reason == NULL ? "" : reason);
+        snprintf(f->reason, sizeof(f->reason), "%s", why);
     }
     if (changed) {
+        log_line(LOG_DEBUG, "state", LOG_S("state", job_state_name(state)), LOG_S("reason", why),
+                 LOG_END);
         monitor_changed(q);
     }
 }
@@ -642,4 +645,5 @@ void query_close_parts(struct query *q)
     sql_partitions_done(&p->partitions);
     arena_done(&p->arena);
     *p = (struct query_parts){.spool_lock = -1};
+    monitor_forget(q);
 }

@@ -166,6 +166,7 @@ void query_note_table(struct query *q);
 void query_fail(struct query *q, const struct err *err);
 /* Waits until no batch is under way, trouble or cancel; true = idle. */
 bool query_wait_idle(struct query *q);
+/* The reason is kept without secrets. */
 void query_set_state(struct query *q, enum job_state state, const char *reason);
 /* From here on the service is up: it runs, or what it waits for is not in this process. */
 void query_settle(struct query *q);

@@ -324,6 +324,18 @@ static int fill_batch(struct query *q, struct err *err)
     return rc < 0 ? rc : more;
 }
 
+/* Commits where all partitions stand, without rows. The pipeline is idle: the sink is ours for the
+ * moment. */
+static int record_positions(struct query *q, struct err *err)
+{
+    AUTO_ARENA struct arena arena = {0};
+    size_t count = 0;
+    struct sink_position *positions = query_positions(q, &arena, &count);
+    TRY(delta_sink_record(q->parts.sink, positions, count, err));
+    query_note_table(q);
+    return 0;
+}
+
 /* ---- new partitions -------------------------------------------------------------------------- */
 
 /* Where partitions without a position begin: where the table says, for a rival may have read them
@@ -366,10 +378,7 @@ static int take_new_partitions(struct query *q, struct err *err)
     }
     AUTO_ARENA struct arena arena = {0};
     TRY(resolve_new_partitions(q, &arena, err));
-    /* The pipeline is idle: the sink is ours for the moment. */
-    size_t count = 0;
-    struct sink_position *positions = query_positions(q, &arena, &count);
-    TRY(delta_sink_record(q->parts.sink, positions, count, err));
+    TRY(record_positions(q, err));
     for (size_t i = 0; i < q->parts.query->inputs.count; i++) {
         struct source *source = q->parts.sources[i];
         if (source->has_new_partitions) {
@@ -399,17 +408,13 @@ static bool find_single(const struct batch *batch, struct batch_outcast *ret_poi
     return false;
 }
 
-/* The table's position becomes this one: the pipeline is drained, so the sink is ours for the
- * moment. */
+/* The table's position becomes this one; the pipeline is drained. */
 static int move_position(struct query *q, const struct batch_outcast *poison, int64_t next_offset,
                          struct err *err)
 {
     struct source *source = q->parts.sources[poison->input];
     source->partitions.items[poison->partition].next_offset = next_offset;
-    AUTO_ARENA struct arena arena = {0};
-    size_t count = 0;
-    struct sink_position *positions = query_positions(q, &arena, &count);
-    return delta_sink_record(q->parts.sink, positions, count, err);
+    return record_positions(q, err);
 }
 
 static int judge_poison(struct query *q, const struct batch *batch, const struct err *cause,
@@ -563,10 +568,7 @@ static void relax_limit(struct query *q)
 /* All positions anew, those of partitions that no batch touched too. */
 static int refresh_txns(struct query *q, struct err *err)
 {
-    AUTO_ARENA struct arena arena = {0};
-    size_t count = 0;
-    struct sink_position *positions = query_positions(q, &arena, &count);
-    TRY(delta_sink_record(q->parts.sink, positions, count, err));
+    TRY(record_positions(q, err));
     q->txns_written_us = clock_mono_us();
     return 0;
 }

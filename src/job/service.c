@@ -184,21 +184,34 @@ void service_stopping(struct service *s)
     }
 }
 
+/* One line, and UTF-8, whatever an error has in it or where it was cut: the manager takes no
+ * other. */
+static void clean(struct buf *text)
+{
+    for (size_t i = 0; i < text->len; i++) {
+        text->ptr[i] = (unsigned char)text->ptr[i] < ' ' ? ' ' : text->ptr[i];
+    }
+    size_t at = str_utf8_prefix(buf_str(text));
+    while (at < text->len) {
+        text->ptr[at] = '?';
+        at += str_utf8_prefix(str_skip(buf_str(text), at));
+    }
+}
+
 void service_status(struct service *s, struct str text)
 {
-    if (s == NULL) {
+    if (s == NULL || !notify_is_on(&s->notify)) {
         return;
     }
+    AUTO_BUF struct buf line = {0};
+    buf_add_str(&line, text);
+    clean(&line);
     MUTEX_GUARD(&s->lock);
-    if (!notify_is_on(&s->notify) || str_eq(text, buf_str(&s->status))) {
+    if (str_eq(buf_str(&line), buf_str(&s->status))) {
         return;
     }
     buf_reset(&s->status);
-    buf_add_str(&s->status, text);
-    for (size_t i = 0; i < s->status.len; i++) {
-        /* One line, whatever an error's text has in it. */
-        s->status.ptr[i] = (unsigned char)s->status.ptr[i] < ' ' ? ' ' : s->status.ptr[i];
-    }
+    buf_add_str(&s->status, buf_str(&line));
     s->said_status = false;
     say_news(s);
 }

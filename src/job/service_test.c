@@ -93,8 +93,12 @@ static void a_status_is_said_when_it_is_another(void **state)
     service_status(f.service, STR("t running"));
     service_status(f.service, STR("t running"));
     service_status(f.service, STR("t waiting (broker:\nREADY=1\t)"));
+    service_status(f.service, STR("t waiting (broker:\nREADY=1\t)"));
+    /* The first letter of "é" is cut off, and a message's byte is none. */
+    service_status(f.service, STR("caf\xc3) \xff!"));
     assert_string_equal(heard(&f), "STATUS=t running\n");
     assert_string_equal(heard(&f), "STATUS=t waiting (broker: READY=1 )\n");
+    assert_string_equal(heard(&f), "STATUS=caf?) ?!\n");
     assert_true(is_silent(&f));
     tear_down(&f);
 }
