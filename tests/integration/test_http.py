@@ -15,7 +15,7 @@ import socket
 import openapi_spec_validator
 import pytest
 from sluicetest.ledger import Ledger
-from sluicetest.process import wait_until
+from sluicetest.process import free_port, wait_until
 from sluicetest.sluice import Sluice, Terminal, command
 from sluicetest.ui import Events, Ui, document
 
@@ -56,6 +56,35 @@ def ui(tmp_path_factory):
     ui.wait_state("t", "running", "idle")
     yield ui
     assert run.stop() == 0
+
+
+# --- secrets --------------------------------------------------------------------------
+
+
+def test_no_answer_has_a_secret_of_the_pipeline(tmp_path, sluice):
+    """Also where the query has not come to use it yet, and however it is written."""
+    secrets = {"salsify-1": "salsify-1", "O'Brien\\s \"kohlrabi\"": "kohlrabi",
+               "-----BEGIN PRIVATE KEY-----\nTOMATILLO\n-----END PRIVATE KEY-----": "TOMATILLO"}
+    password, quoted, key = (text.replace("'", "''") for text in secrets)
+    run = sluice(f"""
+        CREATE STREAM s (n INT) USING kafka OPTIONS (
+            'kafka.bootstrap.servers' = '127.0.0.1:{free_port()}', subscribe = 'x',
+            'kafka.security.protocol' = 'SASL_SSL', 'kafka.sasl.mechanism' = 'PLAIN',
+            'kafka.sasl.username' = 'me', 'kafka.sasl.password' = '{quoted}',
+            'kafka.ssl.key.pem' = '{key}', 'kafka.ssl.key.password' = '{password}');
+        CREATE STREAMING TABLE t LOCATION '{tmp_path}/lake' AS SELECT n FROM s;
+        """)
+    ui = Ui(run.ui_url())
+    wait_until(lambda: ui.get("/api/v1/queries/t/errors") or
+               ui.query("t")["state"] in ("waiting", "failed"), "an error")
+    with contextlib.closing(Events(ui)) as events:
+        texts = [json.dumps(events.next())]
+    for path in ("", "/t", "/t/plan", "/t/errors", "/t/offsets", "/t/progress", "/t/schema"):
+        texts.append(ui.request("GET", f"/api/v1/queries{path}").body.decode())
+    texts += [ui.request("GET", path).body.decode() for path in ("/metrics", "/readyz")]
+    assert "kafka.ssl.key.pem" in texts[3] and "***" in texts[3]
+    for text in [*texts, run.stderr]:
+        assert [word for word in secrets.values() if word in text] == []
 
 
 # --- as documented --------------------------------------------------------------------
