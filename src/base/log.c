@@ -266,18 +266,32 @@ static void mask_add(struct str secret)
     mask.secrets.items[at] = str_n(mem_dup(secret.ptr, secret.len), secret.len);
 }
 
+/* As it is, and inside of a string of JSON. */
+static void mask_add_quoted(struct str secret)
+{
+    AUTO_BUF struct buf form = {0};
+    mask_add(secret);
+    json_quote(&form, secret);
+    mask_add(str_n(form.ptr + 1, form.len - 2));
+}
+
 void log_mask(struct str secret)
 {
     if (secret.len < SECRET_MIN_BYTES) {
         return;
     }
     AUTO_BUF struct buf form = {0};
-    mask_add(secret);
-    json_quote(&form, secret);
-    mask_add(str_n(form.ptr + 1, form.len - 2));
-    buf_reset(&form);
+    mask_add_quoted(secret);
     uri_encode(&form, secret, NULL);
     mask_add(buf_str(&form));
+    buf_reset(&form);
+    for (size_t i = 0; i < secret.len; i++) { /* as a string of SQL */
+        buf_add(&form, secret.ptr + i, 1);
+        if (secret.ptr[i] == '\'') {
+            buf_add_char(&form, '\'');
+        }
+    }
+    mask_add_quoted(buf_str(&form));
 }
 
 /* Length of the secret that `s` begins with; 0 = none. */

@@ -133,7 +133,8 @@ void log_err_in(enum log_module module, enum log_level level, const char *event,
 /* For tests: the clock of log_often; NULL = the monotonic one. */
 void log_use_clock(int64_t (*mono_us)(void));
 
-/* Registers a secret to be masked from now on (copied; shorter than 4 bytes is ignored). */
+/* Registers a secret to be masked from now on (copied; shorter than 4 bytes is ignored): as it is,
+ * and as it is written in a string of JSON or SQL and in a URL. */
 void log_mask(struct str secret);
 /* Replaces registered secrets in `text` with ***, in place, for output that is not a log line. */
 void log_mask_text(char *text);

@@ -318,15 +318,17 @@ static void secrets_are_masked_in_every_value(void **state)
     log_mask(STR("hunter2-and-more"));
     log_mask(STR("se\"cr\net/"));
     log_mask(STR("abc")); /* too short */
+    log_mask(STR("it's\\me"));
     log_set_query("x-hunter2");
     log_line(LOG_INFO, "e-hunter2", LOG_S("a", "hunter2"), LOG_S("b", "hunter2-and-more!"),
              LOG_S("c", "hunterhunter2hunter2"), LOG_S("d", "se\"cr\net/"), LOG_S("e", "abc"),
              LOG_J("f", STR("{\"p\":\"se\\\"cr\\net/\"}")), LOG_S("g", "k=se%22cr%0Aet%2F&x"),
-             LOG_END);
+             LOG_S("h", "='it''s\\me'"), LOG_S("i", "\"it''s\\\\me\""), LOG_END);
     assert_line(
         state,
         "level=info module=base event=e-*** query=x-*** a=*** b=***! c=hunter****** d=*** e=abc "
-        "f=\"{\\\"p\\\":\\\"***\\\"}\" g=\"k=***&x\"\n");
+        "f=\"{\\\"p\\\":\\\"***\\\"}\" g=\"k=***&x\" "
+        "h=\"='***'\" i=\"\\\"***\\\"\"\n");
     log_open(LOG_INFO, LOG_JSON);
     log_line(LOG_INFO, "e", LOG_J("f", STR("{\"p\":\"se\\\"cr\\net/\",\"q\":1}")), LOG_END);
     struct json *root = captured_json(state, &arena);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "cli/health_get.h"
+#include "plan/secret.h"
 
 #define ADDRESS_PRESET "127.0.0.1:4040"
 #define STATUS_OK      200
@@ -24,6 +25,7 @@ static int find_target(const struct health_values *v, const char *url,
 {
     struct cli_health_target target;
     if (url != NULL) {
+        plan_secret_mask_urls(str_of(url)); /* of a user and password, which are refused */
         TRY(cli_health_get_parse_url(str_of(url), &target, err));
     } else {
         const char *address = getenv("SLUICE_UI_ADDRESS");

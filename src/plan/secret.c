@@ -27,8 +27,15 @@ static bool has_word(struct str name, const char *const *words, size_t count)
 
 bool plan_secret_is_name(struct str name)
 {
-    static const char *const words[] = {"password", "passwd",     "passphrase", "secret",   "token",
-                                        "jaas",     "credential", "user.info",  "user_info"};
+    static const char *const words[] = {
+        "password",     "passwd",
+        "passphrase",   "secret",
+        "token",        "jaas",
+        "credential",   "user.info",
+        "user_info",    "key.pem",
+        "key_pem",      "keystore.key",
+        "keystore_key", "oauthbearer.config",
+    };
     return has_word(name, words, ARRAY_COUNT(words));
 }
 

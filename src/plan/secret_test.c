@@ -24,10 +24,11 @@ static void names_tell_secrets(void **state)
     static const char *const secrets[] = {
         "s3.secret.key",          "kafka.sasl.password",  "MINIO_ROOT_PASSWORD",
         "kafka.sasl.jaas.config", "fs.s3a.session.token", "schema.registry.basic.auth.user.info",
-        "AWS_SECRET_ACCESS_KEY"};
+        "AWS_SECRET_ACCESS_KEY",  "kafka.ssl.key.pem",    "kafka.sasl.oauthbearer.config",
+        "kafka.ssl.keystore.key"};
     static const char *const others[] = {
-        "subscribe", "s3.access.key",         "kafka.sasl.username", "KAFKA_BROKER",
-        "",          "kafka.ssl.key.location"};
+        "subscribe", "s3.access.key",          "kafka.sasl.username",        "KAFKA_BROKER",
+        "",          "kafka.ssl.key.location", "kafka.ssl.keystore.location"};
     for (size_t i = 0; i < ARRAY_COUNT(secrets); i++) {
         assert_true(plan_secret_is_name(str_of(secrets[i])));
     }

@@ -469,6 +469,11 @@ class TestHealth:
     def test_what_cannot_be_asked(self, args):
         expect(command("health", *args), 2)
 
+    def test_a_password_in_a_url_is_not_shown(self):
+        result = command("health", "http://probe:marrowfat@h:1/")
+        expect(result, 2, "http://probe:***@h:1/")
+        assert "marrowfat" not in result.stderr
+
     def test_a_port_that_nobody_knows(self):
         result = command("health", env={"SLUICE_UI_ADDRESS": "127.0.0.1:0"})
         expect(result, 2, "SLUICE_UI_ADDRESS", "127.0.0.1:0")

@@ -86,6 +86,64 @@ def without_blanks(text: str) -> str:
     return "\n".join(line.strip() for line in text.splitlines() if line.strip())
 
 
+# --- links ------------------------------------------------------------------------
+
+
+def in_tree(*names: str) -> list[pathlib.Path]:
+    out = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard",
+                          *names], cwd=deps.TREE, check=True, capture_output=True, text=True).stdout
+    found = [deps.TREE / name for name in out.split("\0") if name]
+    return [path for path in found if path.exists()]
+
+
+def prose(page: pathlib.Path) -> str:
+    return FENCE.sub("", page.read_text())
+
+
+def anchors(page: pathlib.Path) -> set[str]:
+    """What the headings of a page are called, as GitHub and GitLab do it."""
+    found: list[str] = []
+    for heading in re.findall(r"^#{1,6} +(.+?)[ #]*$", prose(page), re.M):
+        words = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", heading).strip().lower()
+        name = re.sub(r"[^\w\- ]", "", words).replace(" ", "-")
+        again = sum(re.fullmatch(rf"{re.escape(name)}(-\d+)?", other) is not None for other in found)
+        found.append(f"{name}-{again}" if again else name)
+    return set(found)
+
+
+def broken_links(page: pathlib.Path, tree: set[pathlib.Path]) -> list[str]:
+    broken = []
+    for link in re.findall(r"\[[^]]*\]\(([^)\s]+)[^)]*\)", re.sub(r"`[^`\n]*`", "", prose(page))):
+        place, _, anchor = link.partition("#")
+        if re.match(r"[a-z]+:", link):
+            continue
+        target = (page.parent / place).resolve() if place else page
+        if target not in tree or (anchor and anchor not in anchors(target)):
+            broken.append(link)
+    return broken
+
+
+def test_every_link_leads_to_a_file_or_heading_of_the_tree():
+    files = in_tree()
+    tree = {place for file in files for place in (file, *file.parents)}
+    pages = [file for file in files if file.suffix == ".md"]
+    assert deps.TREE / "README.md" in pages and len(pages) > 20
+    assert {str(page): broken for page in pages if (broken := broken_links(page, tree))} == {}
+
+
+def test_a_link_that_leads_nowhere_is_found(tmp_path):
+    (tmp_path / "other.md").write_text("# What `a-b` is: *new*\n## Twice\n## Twice\n")
+    page = tmp_path / "page.md"
+    page.write_text("# Here\n[a](other.md) [b](other.md#what-a-b-is-new) [c](#here) "
+                    "[d](other.md#twice-1) [e](https://example.org/x) `[f](no.md)`\n"
+                    "[g](gone.md) [h](other.md#gone) [i](#gone) [j](other.md#twice-2)\n")
+    assert broken_links(page, {page, tmp_path / "other.md"}) == \
+           ["gone.md", "other.md#gone", "#gone", "other.md#twice-2"]
+
+
+# --- blocks -----------------------------------------------------------------------
+
+
 def test_blocks_say_what_they_are():
     assert [f"{b}: {b.language}" for b in ALL if b.language not in LANGUAGES] == []
     no_pipelines = [str(b) for b in SQL if "CREATE STREAMING TABLE" not in b.text]

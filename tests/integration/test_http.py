@@ -11,11 +11,12 @@ import re
 import resource
 import signal
 import socket
+import subprocess
 
 import openapi_spec_validator
 import pytest
 from sluicetest.ledger import Ledger
-from sluicetest.process import wait_until
+from sluicetest.process import free_port, wait_until
 from sluicetest.sluice import Sluice, Terminal, command
 from sluicetest.ui import Events, Ui, document
 
@@ -56,6 +57,38 @@ def ui(tmp_path_factory):
     ui.wait_state("t", "running", "idle")
     yield ui
     assert run.stop() == 0
+
+
+# --- secrets --------------------------------------------------------------------------
+
+
+def test_no_answer_has_a_secret_of_the_pipeline(tmp_path, sluice):
+    """Also where the query has not come to use it yet, and however it is written."""
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=me", "-keyout",
+                    tmp_path / "key", "-out", tmp_path / "certificate"], check=True,
+                   capture_output=True)
+    key, certificate = ((tmp_path / name).read_text() for name in ("key", "certificate"))
+    words = ["salsify-1", "kohlrabi", key.splitlines()[1]]
+    run = sluice(f"""
+        CREATE STREAM s (n INT) USING kafka OPTIONS (
+            'kafka.bootstrap.servers' = '127.0.0.1:{free_port()}', subscribe = 'x',
+            'kafka.security.protocol' = 'SASL_SSL', 'kafka.sasl.mechanism' = 'PLAIN',
+            'kafka.sasl.username' = 'me', 'kafka.sasl.password' = 'O''Brien\\s "kohlrabi"',
+            'kafka.ssl.key.pem' = '{key}',
+            'kafka.ssl.certificate.pem' = '{certificate}', 'kafka.ssl.key.password' = 'salsify-1');
+        CREATE STREAMING TABLE t LOCATION '{tmp_path}/lake' AS SELECT n FROM s;
+        """)
+    ui = Ui(run.ui_url())
+    ui.wait_state("t", "waiting")  # for the broker: all has been used
+    with contextlib.closing(Events(ui)) as events:
+        texts = [json.dumps(events.next())]
+    for path in ("", "/t", "/t/plan", "/t/errors", "/t/offsets", "/t/progress", "/t/schema"):
+        texts.append(ui.request("GET", f"/api/v1/queries{path}").body.decode())
+    texts += [ui.request("GET", path).body.decode() for path in ("/metrics", "/readyz")]
+    assert "kafka.ssl.key.pem" in texts[3] and "***" in texts[3]
+    for text in [*texts, run.stderr]:
+        assert [word for word in words if word in text] == []
 
 
 # --- as documented --------------------------------------------------------------------

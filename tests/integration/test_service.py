@@ -133,8 +133,7 @@ def test_a_run_that_ends_by_itself_has_been_ready(sluice, manager, tmp_path):
     pipeline = GENERATED.replace("rowsPerSecond = 200", "rowsPerSecond = 0, numRows = 10")
     run = sluice(pipeline.format(lake=tmp_path / "lake"), "--available-now", env=manager.env())
     assert run.wait_exit() == 0
-    while "STOPPING=1" not in manager.lines:
-        manager.read(PATIENCE_S)
+    manager.wait(lambda: "STOPPING=1" in manager.lines, "STOPPING=1", run)
     assert "READY=1" in manager.lines
 
 
