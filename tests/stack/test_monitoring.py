@@ -7,6 +7,7 @@ import urllib.parse
 import urllib.request
 
 import pytest
+from flow import check_exactly_once, wait_more
 from sluicetest.process import PATIENCE_S, wait_until
 
 PROFILES = ("monitoring",)
@@ -47,3 +48,22 @@ def test_prometheus_has_the_rules_and_knows_whom_to_tell(stack):
     found = wait_until(lambda: ask(stack, "PROMETHEUS_PORT", "/api/v1/alertmanagers")["data"]
                        ["activeAlertmanagers"], "an Alertmanager", PATIENT_S)
     assert "alertmanager:9093" in found[0]["url"]
+
+
+@pytest.mark.parametrize("service", ["prometheus", "alertmanager", "grafana", "sluice"])
+def test_a_service_is_restarted_while_feeds_flow(stack, service):
+    stack.compose("restart", service)
+    stack.wait_healthy(service)
+    wait_more(stack)
+
+
+def test_prometheus_scrapes_on_after_the_restarts(stack):
+    seen = float(samples(stack, "timestamp(sluice_output_rows_total)")[0]["value"][1])
+    wait_until(lambda: any(float(s["value"][1]) > seen
+                           for s in samples(stack, "timestamp(sluice_output_rows_total)")),
+               "a newer sample", PATIENT_S)
+
+
+def test_nothing_is_lost_and_nothing_doubled(stack):
+    stack.compose("stop", "producer")
+    check_exactly_once(stack)

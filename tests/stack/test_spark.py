@@ -5,6 +5,7 @@ import json
 import urllib.request
 
 import pytest
+from flow import check_exactly_once, wait_more
 from sluicetest.process import PATIENCE_S, wait_until
 
 PROFILES = ("spark",)
@@ -43,3 +44,19 @@ def test_dbt_builds_and_its_tests_pass(stack):
     wait_until(lambda: stack.inspect("dbt")["State"]["Status"] == "exited", "dbt's end", PATIENT_S)
     assert stack.inspect("dbt")["State"]["ExitCode"] == 0, stack.logs("dbt")
     assert int(select(stack, "SELECT count(*) FROM gold.gold_route_hours")[-1]) > 0
+
+
+@pytest.mark.parametrize("service", ["spark-worker", "spark-master", "spark-thrift-server", "sluice"])
+def test_a_service_is_restarted_while_feeds_flow(stack, service):
+    stack.compose("restart", service)
+    wait_more(stack)
+
+
+def test_spark_reads_on_after_the_restarts(stack):
+    stack.wait_healthy("spark-thrift-server")
+    assert int(select(stack, "SELECT count(*) FROM vehicle_positions")[-1]) > 0
+
+
+def test_nothing_is_lost_and_nothing_doubled(stack):
+    stack.compose("stop", "producer")
+    check_exactly_once(stack)
