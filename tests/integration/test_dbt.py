@@ -106,13 +106,8 @@ class Stack:
         """A command of a page, with the programs that the tests have; what it prints."""
         program, *args = shlex.split(_filled_in(line, self.thrift.env))
         path = {"beeline": self.thrift.beeline_program, "dbt": deps.need("readers/bin/dbt")}[program]
-        for _ in range(3):
-            done = subprocess.run([path, *args, *more], capture_output=True, text=True,
-                                  cwd=deps.TREE, stdin=subprocess.DEVNULL, env=self.env())
-            # Now and then Spark's server fails to close a session, for want of a class that its
-            # package from PyPI lacks; what was asked for in the session was done.
-            if done.returncode == exit_code or "LlapSigner$Signable" not in done.stdout + done.stderr:
-                break
+        done = subprocess.run([path, *args, *more], capture_output=True, text=True, cwd=deps.TREE,
+                              stdin=subprocess.DEVNULL, env=self.env())
         text = f"{line} {more}:\n{done.stdout}\n{done.stderr}"
         assert done.returncode == exit_code, f"{text}\n{self.thrift.process.tail()}"
         return text
