@@ -15,12 +15,12 @@
         }
     }
 
+    const wish = matchMedia("(prefers-color-scheme: dark)");
+    let chosen = stored();
+
     function apply(theme) {
-        if (theme === "system") {
-            delete root.dataset.theme;
-        } else {
-            root.dataset.theme = theme;
-        }
+        chosen = theme;
+        root.dataset.theme = theme === "dark" || (theme === "system" && wish.matches) ? "dark" : "light";
         const button = document.getElementById("theme");
         if (button) {
             button.textContent = `Theme: ${theme}`;
@@ -28,18 +28,17 @@
         document.dispatchEvent(new Event("theme"));
     }
 
-    apply(stored());
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => apply(stored()));
+    apply(chosen);
+    wish.addEventListener("change", () => apply(chosen));
     document.addEventListener("DOMContentLoaded", () => {
-        apply(stored());
+        apply(chosen);
         document.getElementById("theme").addEventListener("click", () => {
-            const next = THEMES[(THEMES.indexOf(root.dataset.theme ?? "system") + 1) % THEMES.length];
+            const next = THEMES[(THEMES.indexOf(chosen) + 1) % THEMES.length];
             try {
                 localStorage.setItem(KEY, next);
             } catch {
                 // it holds for this page only
             }
-            root.dataset.theme = next;
             apply(next);
         });
     });
