@@ -43,6 +43,35 @@ static inline int log_capture_end(void **state)
     return 0;
 }
 
+/* The log's own clock for tests of repeats: it stands until a test moves it. */
+static inline int64_t *log_capture_clock(void)
+{
+    static int64_t now_us;
+    return &now_us;
+}
+
+static inline int64_t log_capture_now(void)
+{
+    return *log_capture_clock();
+}
+
+/* The same with that clock, later than anything logged before. */
+static inline int log_capture_begin_timed(void **state)
+{
+    log_use_clock(log_capture_now);
+    *log_capture_clock() += 1000 * INT64_C(1000000);
+    return log_capture_begin(state);
+}
+
+static inline int log_capture_end_timed(void **state)
+{
+    log_use_clock(NULL);
+    return log_capture_end(state);
+}
+
+#define LOG_CAPTURE_TIMED(test)                                                                    \
+    cmocka_unit_test_setup_teardown(test, log_capture_begin_timed, log_capture_end_timed)
+
 /* What was logged since the last call. */
 static inline struct str log_captured(void **state)
 {
@@ -58,6 +87,13 @@ static inline struct str log_captured(void **state)
         }
         c->text.len += (size_t)got;
     }
+}
+
+/* The same without the time that a line begins with: "ts=2026-11-24T17:27:42.726Z ". */
+static inline const char *log_captured_text(void **state)
+{
+    struct str line = log_captured(state);
+    return line.len > 28 ? line.ptr + 28 : line.ptr;
 }
 
 #endif

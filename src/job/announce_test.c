@@ -15,30 +15,9 @@
 
 #include "base/log_capture.h"
 
-static int64_t now_us;
-
-static int64_t test_clock(void)
-{
-    return now_us;
-}
-
-static int begin(void **state)
-{
-    log_use_clock(test_clock);
-    now_us += 1000 * INT64_C(1000000);
-    return log_capture_begin(state);
-}
-
-static int end(void **state)
-{
-    log_use_clock(NULL);
-    return log_capture_end(state);
-}
-
 static void assert_logged(void **state, const char *expected)
 {
-    struct str line = log_captured(state);
-    assert_string_equal(line.len > 28 ? line.ptr + 28 : line.ptr, expected);
+    assert_string_equal(log_captured_text(state), expected);
 }
 
 static void retries_of_the_store_are_told_and_counted(void **state)
@@ -63,7 +42,7 @@ static void retries_of_the_store_are_told_and_counted(void **state)
     job_on_store_event(NULL, &event);
     assert_logged(state, "level=warn module=store event=retrying query=q batch=7 operation=get "
                          "key=part-1.parquet status=503 reason=SlowDown attempts=2 pause_ms=150\n");
-    now_us += 10 * INT64_C(1000000);
+    *log_capture_clock() += 10 * INT64_C(1000000);
     event.operation = "put";
     event.attempts = 9;
     job_on_store_event(NULL, &event);
@@ -204,12 +183,12 @@ static void ends_have_a_summary(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(retries_of_the_store_are_told_and_counted, begin, end),
-        cmocka_unit_test_setup_teardown(other_events_of_the_store_have_their_level, begin, end),
-        cmocka_unit_test_setup_teardown(changes_of_a_source_are_told_once, begin, end),
-        cmocka_unit_test_setup_teardown(positions_are_told_by_topic, begin, end),
-        cmocka_unit_test_setup_teardown(what_a_commit_met_with_is_told, begin, end),
-        cmocka_unit_test_setup_teardown(ends_have_a_summary, begin, end),
+        LOG_CAPTURE_TIMED(retries_of_the_store_are_told_and_counted),
+        LOG_CAPTURE_TIMED(other_events_of_the_store_have_their_level),
+        LOG_CAPTURE_TIMED(changes_of_a_source_are_told_once),
+        LOG_CAPTURE_TIMED(positions_are_told_by_topic),
+        LOG_CAPTURE_TIMED(what_a_commit_met_with_is_told),
+        LOG_CAPTURE_TIMED(ends_have_a_summary),
     };
     return cmocka_run_group_tests_name("announce", tests, NULL, NULL);
 }

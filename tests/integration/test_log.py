@@ -282,13 +282,19 @@ def test_secrets_of_a_store_are_told_by_nothing(minio, table, tmp_path):
     assert_silent(everything(file, env), secret, token, inline)
 
 
-def test_secrets_of_a_broker_are_told_by_nothing(own_kafka, table, tmp_path):
+def topic_behind_a_login(own_kafka) -> tuple[str, int]:
+    """A topic with one message, and the port of a listener that wants a password."""
     broker, port = own_kafka(properties=SOON_BACK), free_port()
     broker.process.kill()
     add_login_listener(broker.folder / "server.properties", port)
     broker.start()
     name = broker.create_topic()
     broker.produce(name, ['{"n": 1}'])
+    return name, port
+
+
+def test_secrets_of_a_broker_are_told_by_nothing(own_kafka, table, tmp_path):
+    name, port = topic_behind_a_login(own_kafka)
     for n, mechanism in enumerate(["PLAIN", "SCRAM-SHA-256"]):
         password, key = Canary(), Canary()
         login = {"kafka.security.protocol": "SASL_PLAINTEXT", "kafka.sasl.mechanism": mechanism,
@@ -311,12 +317,7 @@ def test_secrets_of_a_broker_are_told_by_nothing(own_kafka, table, tmp_path):
 
 
 def test_a_right_password_is_not_told_either(own_kafka, table, tmp_path):
-    broker, port = own_kafka(properties=SOON_BACK), free_port()
-    broker.process.kill()
-    add_login_listener(broker.folder / "server.properties", port)
-    broker.start()
-    name = broker.create_topic()
-    broker.produce(name, ['{"n": 1}'])
+    name, port = topic_behind_a_login(own_kafka)
     file = tmp_path / "right.sql"
     place = table()
     file.write_text(pipeline(f"127.0.0.1:{port}", name, place, (
