@@ -52,7 +52,7 @@ static _Atomic int log_level[LOG_MODULE_COUNT] = ALL_INFO;
 static _Atomic int log_format = LOG_LOGFMT;
 static _Atomic uint64_t log_written[LOG_LEVEL_COUNT];
 static _Thread_local char log_query_name[256];
-static _Thread_local struct log_context log_now = {.batch = -1};
+static _Thread_local int64_t log_batch_number = -1;
 
 struct mask {
     struct mutex lock;
@@ -219,29 +219,21 @@ const char *log_query(void)
     return log_query_name;
 }
 
-struct log_context log_context_now(void)
+int64_t log_batch(void)
 {
-    return log_now;
+    return log_batch_number;
 }
 
-struct log_context log_enter_batch(int64_t batch)
+int64_t log_set_batch(int64_t batch)
 {
-    struct log_context before = log_now;
-    log_now.batch = batch;
+    int64_t before = log_batch_number;
+    log_batch_number = batch;
     return before;
 }
 
-struct log_context log_enter_partition(struct str topic, int32_t partition)
+void log_leave_batch(const int64_t *before)
 {
-    struct log_context before = log_now;
-    log_now.topic = topic;
-    log_now.partition = partition;
-    return before;
-}
-
-void log_leave(struct log_context *before)
-{
-    log_now = *before;
+    log_batch_number = *before;
 }
 
 /* ---- secrets ------------------------------------------------------------------------------ */
@@ -443,7 +435,7 @@ struct making {
     int64_t wall_us;
     const char *event;
     const char *query;
-    struct log_context context;
+    int64_t batch;
     uint64_t repeated;
 };
 
@@ -461,12 +453,8 @@ static void add_head(struct buf *line, const struct making *m)
     if (m->query[0] != '\0') {
         add_field(line, m->format, &LOG_S("query", m->query));
     }
-    if (m->context.batch >= 0) {
-        add_field(line, m->format, &LOG_I("batch", m->context.batch));
-    }
-    if (m->context.topic.ptr != NULL) {
-        add_field(line, m->format, &LOG_STR("topic", m->context.topic));
-        add_field(line, m->format, &LOG_I("partition", m->context.partition));
+    if (m->batch >= 0) {
+        add_field(line, m->format, &LOG_I("batch", m->batch));
     }
 }
 
@@ -483,9 +471,7 @@ static void drop_context(struct making *m, va_list fields)
         if (strcmp(field.name, "query") == 0) {
             m->query = "";
         } else if (strcmp(field.name, "batch") == 0) {
-            m->context.batch = -1;
-        } else if (strcmp(field.name, "topic") == 0 || strcmp(field.name, "partition") == 0) {
-            m->context.topic = STR_NULL;
+            m->batch = -1;
         }
     }
     va_end(args);
@@ -525,7 +511,7 @@ static struct making making_now(enum log_module module, enum log_level level, co
         .wall_us = clock_wall_us(),
         .event = event,
         .query = log_query_name,
-        .context = log_now,
+        .batch = log_batch_number,
     };
 }
 
@@ -579,7 +565,7 @@ static void put_left_out(const struct log_left_out *left_out)
     struct making m = making_now((enum log_module)left_out->module, (enum log_level)left_out->level,
                                  "suppressed");
     m.query = left_out->query;
-    m.context = (struct log_context){.batch = -1};
+    m.batch = -1;
     m.repeated = left_out->count;
     put_fields(&m, LOG_S("of", left_out->event), LOG_END);
 }

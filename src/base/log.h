@@ -67,28 +67,19 @@ void log_counts(uint64_t ret_counts[LOG_LEVEL_COUNT]);
  * Context of the calling thread, put on each of its lines that does not have such a field itself.
  * Threads that it starts begin with the same query and batch.
  */
-struct log_context {
-    int64_t batch; /* -1 = none */
-    struct str topic;
-    int32_t partition;
-};
 /* As query=…; NULL clears it. */
 void log_set_query(const char *query);
 /* The query of this thread's lines; "" = none. */
 const char *log_query(void);
-struct log_context log_context_now(void);
 
-/* Until the end of the scope: LOG_IN_BATCH(number); LOG_IN_PARTITION(topic, number); The topic is
- * borrowed for as long. */
-struct log_context log_enter_batch(int64_t batch);
-struct log_context log_enter_partition(struct str topic, int32_t partition);
-void log_leave(struct log_context *before);
-#define LOG_SCOPE_NAME2(line)  log_scope_##line
-#define LOG_SCOPE_NAME(line)   LOG_SCOPE_NAME2(line)
-#define LOG_SCOPE_LEAVES       __attribute__((cleanup(log_leave), unused))
-#define LOG_SCOPE              struct log_context LOG_SCOPE_NAME(__LINE__) LOG_SCOPE_LEAVES
-#define LOG_IN_BATCH(number)   LOG_SCOPE = log_enter_batch(number)
-#define LOG_IN_PARTITION(t, n) LOG_SCOPE = log_enter_partition((t), (n))
+/* As batch=…; -1 = none. Answers what it was before. */
+int64_t log_set_batch(int64_t batch);
+int64_t log_batch(void);
+void log_leave_batch(const int64_t *before);
+/* LOG_IN_BATCH(number); holds until the end of the scope. */
+#define LOG_IN_BATCH(number)                                                                       \
+    int64_t log_batch_before __attribute__((cleanup(log_leave_batch), unused)) =                   \
+        log_set_batch(number)
 
 /* Field values. A pair is a name and one of these. */
 struct log_value {

@@ -107,22 +107,16 @@ static void log_renamed(void *user)
     (void)user;
     log_line(LOG_INFO, "inherited", LOG_END);
     log_set_query("other");
-    (void)log_enter_batch(8);
+    (void)log_set_batch(8);
 }
 
-static void batch_and_partition_are_context_until_the_end_of_the_scope(void **state)
+static void batch_is_context_until_the_end_of_the_scope(void **state)
 {
     log_set_query("orders");
     {
         LOG_IN_BATCH(7);
         log_line(LOG_INFO, "a", LOG_END);
         assert_line(state, "level=info module=base event=a query=orders batch=7\n");
-        {
-            LOG_IN_PARTITION(STR("t"), 3);
-            log_line(LOG_INFO, "b", LOG_I("n", 1), LOG_END);
-            assert_line(state, "level=info module=base event=b query=orders batch=7 topic=t "
-                               "partition=3 n=1\n");
-        }
         struct thread t = {0};
         thread_start(&t, "elsewhere", log_renamed, NULL);
         thread_join(&t);
@@ -138,9 +132,8 @@ static void field_of_the_line_goes_before_its_context(void **state)
 {
     log_set_query("orders");
     LOG_IN_BATCH(7);
-    LOG_IN_PARTITION(STR("t"), 3);
-    log_line(LOG_INFO, "a", LOG_S("topic", "u"), LOG_I("batch", 9), LOG_S("query", "x"), LOG_END);
-    assert_line(state, "level=info module=base event=a topic=u batch=9 query=x\n");
+    log_line(LOG_INFO, "a", LOG_I("batch", 9), LOG_S("query", "x"), LOG_END);
+    assert_line(state, "level=info module=base event=a batch=9 query=x\n");
 }
 
 static void module_is_the_folder_of_the_line(void **state)
@@ -466,7 +459,7 @@ int main(void)
                                         log_capture_end),
         cmocka_unit_test_setup_teardown(lines_of_several_threads_do_not_mix, log_capture_begin,
                                         log_capture_end),
-        cmocka_unit_test_setup_teardown(batch_and_partition_are_context_until_the_end_of_the_scope,
+        cmocka_unit_test_setup_teardown(batch_is_context_until_the_end_of_the_scope,
                                         log_capture_begin, log_capture_end),
         cmocka_unit_test_setup_teardown(field_of_the_line_goes_before_its_context,
                                         log_capture_begin, log_capture_end),

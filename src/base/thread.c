@@ -122,7 +122,7 @@ static void *thread_main(void *arg)
     pulse_attach(start.pulse);
     log_set_query(start.query);
     mem_free(start.query);
-    (void)log_enter_batch(start.batch);
+    (void)log_set_batch(start.batch);
     start.fn(start.user);
     return NULL;
 }
@@ -135,7 +135,7 @@ void thread_start(struct thread *t, const char *name, thread_fn fn, void *user)
     start->user = user;
     start->pulse = pulse_attached();
     start->query = mem_strdup(log_query());
-    start->batch = log_context_now().batch;
+    start->batch = log_batch();
     memcpy(start->name, name, strnlen(name, sizeof(start->name) - 1));
     /* A new thread inherits the mask: signals are for the main thread alone. */
     sigset_t all;

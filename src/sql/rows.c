@@ -33,12 +33,6 @@ size_t sql_rows_column_count(const struct sql_rows *rows)
     return rows->column_count;
 }
 
-const char *sql_rows_column_name(const struct sql_rows *rows, size_t index)
-{
-    duckdb_result result = rows->result;
-    return duckdb_column_name(&result, index);
-}
-
 static struct str cell_at(duckdb_vector vector, size_t row)
 {
     uint64_t *validity = duckdb_vector_get_validity(vector);

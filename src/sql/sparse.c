@@ -207,12 +207,6 @@ int sql_sparse_keep(struct sql_sparse *sparse, const bool *keep, struct err *err
 
 /* ---- columns ------------------------------------------------------------------------------- */
 
-void sql_sparse_want(struct sql_sparse *sparse, size_t column)
-{
-    assert(column < sparse->footer.column_count);
-    sparse->want[column] = true;
-}
-
 static bool is_field(const struct sql_sparse *sparse, size_t column, struct str name, int64_t id)
 {
     const struct parquet_element *element =

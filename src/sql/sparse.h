@@ -53,7 +53,6 @@ void sql_sparse_close(struct sql_sparse *sparse);
 
 /* Leaves out row groups: the file then has a footer without them. Before DuckDB sees it. */
 int sql_sparse_keep(struct sql_sparse *sparse, const bool *keep, struct err *err);
-void sql_sparse_want(struct sql_sparse *sparse, size_t column);
 /* By name, case ignored, as DuckDB looks for them; or by the id, when that is not negative. */
 void sql_sparse_want_name(struct sql_sparse *sparse, struct str name);
 void sql_sparse_want_field(struct sql_sparse *sparse, struct str name, int64_t field_id);

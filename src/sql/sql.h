@@ -57,7 +57,6 @@ void sql_uninterrupt(struct sql_conn *conn);
 struct sql_rows;
 int sql_query(struct sql_conn *conn, const char *text, struct sql_rows **ret_rows, struct err *err);
 size_t sql_rows_column_count(const struct sql_rows *rows);
-const char *sql_rows_column_name(const struct sql_rows *rows, size_t index);
 /* 1 = cells[0…column_count-1] are set (ptr NULL = SQL NULL), valid until the next call; 0 = end. */
 int sql_rows_next(struct sql_rows *rows, struct str *cells, struct err *err);
 void sql_rows_free(struct sql_rows *rows); /* NULL is fine */
