@@ -153,9 +153,13 @@ class Stack:
         return self.podman.logs(self.name(service))
 
     def is_healthy(self, service: str) -> bool:
-        """Now: what the last check found may be from before a restart."""
+        """The service's own check, now: what podman remembers may be from before a restart, and
+        while a service starts podman takes a failure for none."""
+        kind, *argv = self.inspect(service)["Config"]["Healthcheck"]["Test"]
+        assert kind in ("CMD", "CMD-SHELL"), kind
+        argv = argv if kind == "CMD" else ["sh", "-c", *argv]
         try:
-            self.podman.run("healthcheck", "run", self.name(service), timeout_s=60)
+            self.podman.run("exec", self.name(service), *argv, timeout_s=60)
         except (AssertionError, subprocess.TimeoutExpired):
             return False
         return True

@@ -35,6 +35,12 @@ def test_from_nothing_to_rows(stack):
     wait_more(stack)
 
 
+def test_the_check_of_a_service_is_the_one_of_the_file(stack):
+    """Podman joins the words of a check and takes them apart again at blanks."""
+    test = stack.inspect("kafka")["Config"]["Healthcheck"]["Test"]
+    assert test == ["CMD", "bash", "-c", "3<>/dev/tcp/127.0.0.1/9092"]
+
+
 def test_all_services_are_healthy(stack):
     for service in ["kafka", "minio", "sluice"]:
         stack.wait_healthy(service)
